@@ -1,0 +1,199 @@
+"""Zoom and unzoom as a module, to put around the spatial part of a model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lzu.lattice import as_size, content_extent
+from lzu.warp import Warp
+
+Features = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+
+
+class ZoomUnzoom(nn.Module):
+    """Zooms images to a target size, and unzooms the features made from them.
+
+    Args:
+        saliency: where to zoom. A tensor (1 or B, 1, h, w) is a fixed prior: a buffer, in the
+            state dict, whose warp and grids are computed once. A `torch.nn.Parameter` is learned
+            as it stands. A callable or module, called with what `zoom` is given after the images,
+            or with the images if nothing is, returns (B, 1, h, w) for each batch.
+        size: (H, W) of the zoomed images.
+        fwhm, separable, anti_crop, check: as in `Warp.from_saliency`. A fixed prior is checked
+            when it is set, whatever `check` says.
+
+    Raises:
+        TypeError, ValueError: as `Warp.from_saliency`.
+
+    >>> lens = ZoomUnzoom(torch.rand(1, 1, 31, 51) + 0.1, size=(60, 96), fwhm=10)
+    >>> zoomed, warp = lens.zoom(torch.rand(2, 3, 120, 192))
+    >>> levels = [torch.rand(2, 8, 8, 12), torch.rand(2, 8, 4, 6)]  # strides 8 and 16, padded
+    >>> [tuple(level.shape) for level in lens.unzoom(levels, warp, strides=(8, 16))]
+    [(2, 8, 8, 12), (2, 8, 4, 6)]
+    """
+
+    saliency: Any
+
+    def __init__(
+        self,
+        saliency: Tensor | Callable[..., Tensor],
+        size: Sequence[int],
+        *,
+        fwhm: float = 22.0,
+        separable: bool = True,
+        anti_crop: bool = True,
+        check: bool = True,
+    ) -> None:
+        super().__init__()
+        self.size = as_size(size)
+        self.fwhm, self.separable, self.anti_crop, self.check = fwhm, separable, anti_crop, check
+        self._fixed: tuple[Any, Warp] | None = None
+        if isinstance(saliency, Tensor) and not isinstance(saliency, nn.Parameter):
+            self.register_buffer("saliency", saliency.detach().clone())
+        elif isinstance(saliency, nn.Parameter) or callable(saliency):
+            self.saliency = saliency
+        else:
+            raise TypeError(f"saliency must be a tensor or callable, got {type(saliency).__name__}")
+        if isinstance(saliency, Tensor):
+            self._make_warp(self.saliency, check=True)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the saliency is a fixed prior."""
+        return "saliency" in self._buffers
+
+    def warp(self, *inputs: Any) -> Warp:
+        """Return the warp; `inputs` go to a callable saliency."""
+        if isinstance(self.saliency, Tensor):
+            if inputs:
+                raise TypeError("the saliency is a tensor, and takes no inputs")
+            return self._fixed_warp() if self.is_fixed else self._make_warp(self.saliency)
+        return self._make_warp(self.saliency(*inputs))
+
+    def zoom(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Warp]:
+        """Return images (B, C, H, W) zoomed to `size`, and the warp that did it.
+
+        `inputs` go to a callable saliency; without any it is given the images.
+        """
+        if not inputs and not isinstance(self.saliency, Tensor):
+            inputs = (images,)
+        warp = self.warp(*inputs)
+        return warp.zoom(images, self.size), warp
+
+    def unzoom(
+        self,
+        features: Features,
+        warp: Warp,
+        *,
+        strides: float | Sequence[float] | None = None,
+    ) -> Features:
+        """Return the features of zoomed images in uniform geometry, each of its own size.
+
+        Args:
+            features: (B, C, H, W), or a list, tuple or mapping of such.
+            warp: what `zoom` returned.
+            strides: pixels of the zoomed image per cell of each map, in their order: content ends
+                at cell (size - 1) / stride, and what padding lies beyond keeps its features. If
+                None, the corners of every map lie on those of the zoomed image.
+
+        Returns:
+            The same kind of container, with the same keys.
+
+        Raises:
+            ValueError: as many strides as feature maps are needed; else as `Warp.unzoom`.
+        """
+        if isinstance(features, Tensor):
+            return self.unzoom([features], warp, strides=strides)[0]
+        if isinstance(features, Mapping):
+            unzoomed = self.unzoom(list(features.values()), warp, strides=strides)
+            return dict(zip(features, unzoomed, strict=True))
+        if strides is None:
+            extents = [None] * len(features)
+        else:
+            strides = [strides] if isinstance(strides, (int, float)) else list(strides)
+            if len(strides) != len(features):
+                raise ValueError(f"{len(features)} feature maps, but {len(strides)} strides")
+            extents = [content_extent(self.size, stride) for stride in strides]
+        unzoomed = [
+            warp.unzoom(level, extent=extent)
+            for level, extent in zip(features, extents, strict=True)
+        ]
+        return tuple(unzoomed) if isinstance(features, tuple) else unzoomed
+
+    def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Warp]:
+        """Do as `zoom`."""
+        return self.zoom(images, *inputs)
+
+    def wrap(self, model: nn.Module, *, strides: float | Sequence[float] | None = None) -> "Zoomed":
+        """Return unzoom(model(zoom(images))) as a module; see `Zoomed`."""
+        return Zoomed(self, model, strides=strides)
+
+    def extra_repr(self) -> str:
+        kind = "fixed" if self.is_fixed else "learned" if self._parameters else "adaptive"
+        return (
+            f"{kind}, size={self.size}, fwhm={self.fwhm:g}, separable={self.separable}, "
+            f"anti_crop={self.anti_crop}"
+        )
+
+    def _make_warp(self, saliency: Tensor, check: bool | None = None) -> Warp:
+        return Warp.from_saliency(
+            saliency,
+            fwhm=self.fwhm,
+            separable=self.separable,
+            anti_crop=self.anti_crop,
+            check=self.check if check is None else check,
+        )
+
+    def _fixed_warp(self) -> Warp:
+        # The version tells of changes in place, such as loading a state dict.
+        saliency = self.saliency
+        version = None if saliency.is_inference() else saliency._version
+        state = (id(saliency), version, self.fwhm, self.separable, self.anti_crop)
+        if self._fixed is None or self._fixed[0] != state:
+            self._fixed = (state, self._make_warp(saliency, check=True).fixed())
+        return self._fixed[1]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ZoomUnzoom":
+        kept = self._buffers.get("saliency")
+        super()._apply(fn, recurse)
+        self._fixed = None
+        if kept is not None and self.saliency.dtype in (torch.float16, torch.bfloat16):
+            # A half-precision model keeps a precise warp: small saliency would be lost.
+            self.saliency = kept.to(self.saliency.device)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fixed": None}
+
+
+class Zoomed(nn.Module):
+    """A model that sees zoomed images and returns its features in uniform geometry.
+
+    Args:
+        lens: the zoom.
+        model: maps images (B, C, H, W) to features: a tensor, or a list, tuple or mapping of
+            tensors (B, C', H', W').
+        strides: as in `ZoomUnzoom.unzoom`.
+
+    >>> backbone = nn.Conv2d(3, 8, 3, stride=4, padding=1)
+    >>> lens = ZoomUnzoom(torch.rand(1, 1, 31, 51) + 0.1, size=(64, 96))
+    >>> tuple(lens.wrap(backbone, strides=4)(torch.rand(2, 3, 128, 192)).shape)
+    (2, 8, 16, 24)
+    """
+
+    def __init__(
+        self,
+        lens: ZoomUnzoom,
+        model: nn.Module,
+        *,
+        strides: float | Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.lens, self.model, self.strides = lens, model, strides
+
+    def forward(self, images: Tensor, *inputs: Any) -> Features:
+        """Return unzoom(model(zoom(images))); `inputs` go to a callable saliency."""
+        zoomed, warp = self.lens.zoom(images, *inputs)
+        return self.lens.unzoom(self.model(zoomed), warp, strides=self.strides)

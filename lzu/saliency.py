@@ -1,0 +1,257 @@
+"""Saliency maps: positive, (B, 1, h, w), sum 1 over the lattice of h x w cells.
+
+Cell (i, j) lies at y = i / (h - 1), x = j / (w - 1) of the image, corners on corners.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from lzu.lattice import Size, as_size, coordinates
+
+
+def uniform(
+    lattice: Sequence[int] = (31, 51),
+    *,
+    batch: int = 1,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Return constant saliency (batch, 1, h, w) with sum 1, whose warp is the identity.
+
+    >>> uniform((2, 4)).unique()
+    tensor([0.1250])
+    """
+    h, w = as_size(lattice, "lattice")
+    return torch.full((batch, 1, h, w), 1 / (h * w), dtype=dtype, device=device)
+
+
+def from_boxes(
+    boxes: Tensor | Sequence[Tensor],
+    image_size: Sequence[int],
+    lattice: Sequence[int] = (31, 51),
+    *,
+    amplitude: float = 1.0,
+    bandwidth: float = 64.0,
+    chunk: int = 16384,
+    check: bool = True,
+) -> Tensor:
+    """Return FOVEA's kernel density estimate of boxes (the paper's A.6: a = 1, b = 64).
+
+    Every box adds a Gaussian around its centre, of *variance* bandwidth * width along x and
+    bandwidth * height along y (pixels squared), taken at the lattice points linspace(0, W) x
+    linspace(0, H) and scaled to sum `amplitude` over them; and 1 / (2p + 1)^2 on every cell, with
+    p = min(h, w) - 1. The sum over boxes is scaled to 1. Without boxes it is uniform.
+
+    Args:
+        boxes: (n, 4) left, top, right, bottom in pixels of `image_size`, for a batch of one; or a
+            list of B such tensors, or (B, n, 4). They may lie partly or all outside the image.
+        image_size: (H, W), the frame of the boxes.
+        lattice: (h, w) cells.
+        amplitude: a, the weight of the boxes against the constant.
+        bandwidth: b, in pixels.
+        chunk: boxes taken at a time; bounds the memory to about chunk * (h + w) * 32 bytes.
+        check: look for bad boxes (on a GPU this waits for it).
+
+    Returns:
+        Saliency (B, 1, h, w), float64 for float64 boxes, else float32, on the boxes' device;
+        differentiable with respect to the boxes. Sums are taken in float64.
+
+    Raises:
+        TypeError: boxes are not floating point or integer tensors.
+        ValueError: wrong shape, a box with NaN, infinite, zero or negative size (its index is
+            named), or a setting that is not positive.
+
+    >>> s = from_boxes(torch.tensor([[40.0, 20.0, 60.0, 30.0]]), (100, 200), lattice=(11, 21))
+    >>> s.shape, s.flatten().argmax().item() == 2 * 21 + 5
+    (torch.Size([1, 1, 11, 21]), True)
+    """
+    items = _as_items(boxes)
+    dtype = torch.float64 if items[0].dtype == torch.float64 else torch.float32
+    image_size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
+    total = kernel_sum(items, image_size, lattice, bandwidth=bandwidth, chunk=chunk, check=check)
+    counts = [len(item) for item in items]
+    return from_kernel_sum(total, counts, amplitude=amplitude).to(dtype)
+
+
+def kernel_sum(
+    boxes: Tensor | Sequence[Tensor],
+    image_size: Sequence[int],
+    lattice: Sequence[int] = (31, 51),
+    *,
+    bandwidth: float = 64.0,
+    chunk: int = 16384,
+    check: bool = True,
+) -> Tensor:
+    """Return the sum (B, h, w), float64, of the boxes' Gaussians, each of sum 1.
+
+    The part of `from_boxes` that adds up over parts of a data set, with the same arguments.
+    `from_kernel_sum` makes saliency of it.
+    """
+    items = _as_items(boxes)
+    image_size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
+    _require_positive(bandwidth=bandwidth, chunk=chunk)
+    if check:
+        _require_boxes(items)
+    total = items[0].new_zeros((len(items), *lattice), dtype=torch.float64)
+    longest = max(len(item) for item in items)
+    step = max(1, int(chunk) // len(items))
+    for start in range(0, longest, step):
+        part = [item[start : start + step] for item in items]
+        total = total + _kernel_sum_once(part, image_size, lattice, bandwidth)
+    return total
+
+
+def from_kernel_sum(total: Tensor, counts: Sequence[int], *, amplitude: float = 1.0) -> Tensor:
+    """Return saliency (B, 1, h, w) from `kernel_sum`'s (B, h, w) and the numbers of boxes.
+
+    As each Gaussian has sum 1, the whole has the sum counts * (amplitude + h * w / (2p + 1)^2),
+    known beforehand. An item without boxes gets uniform saliency.
+    """
+    _require_positive(amplitude=amplitude)
+    batch, h, w = total.shape
+    if len(counts) != batch:
+        raise ValueError(f"total has {batch} batch items, counts has {len(counts)}")
+    floor = 1 / (2 * min(h, w) - 1) ** 2
+    weights = [amplitude / count if count else 0.0 for count in counts]
+    floors = [floor if count else (amplitude + h * w * floor) / (h * w) for count in counts]
+    options = {"dtype": total.dtype, "device": total.device}
+    weight = torch.tensor(weights, **options).view(-1, 1, 1)
+    raw = total * weight + torch.tensor(floors, **options).view(-1, 1, 1)
+    return (raw / (amplitude + h * w * floor)).unsqueeze(1)
+
+
+class BoxDensity:
+    """`from_boxes` over a data set that comes in parts.
+
+    The kernel sum does not depend on the amplitude, so one pass serves any number of them.
+
+    >>> density = BoxDensity(image_size=(1200, 1920), lattice=(31, 51), bandwidth=64)
+    >>> density.add(torch.tensor([[900.0, 600.0, 960.0, 640.0]]))
+    >>> density.add(torch.tensor([[200.0, 640.0, 230.0, 700.0]]))
+    >>> density.count, tuple(density.saliency(amplitude=5).shape)
+    (2, (1, 1, 31, 51))
+    """
+
+    def __init__(
+        self,
+        image_size: Sequence[int],
+        lattice: Sequence[int] = (31, 51),
+        *,
+        bandwidth: float = 64.0,
+    ) -> None:
+        self.image_size: Size = as_size(image_size, "image_size", 1)
+        self.lattice: Size = as_size(lattice, "lattice")
+        _require_positive(bandwidth=bandwidth)
+        self.bandwidth = bandwidth
+        self.count = 0
+        self.total = torch.zeros((1, *self.lattice), dtype=torch.float64)
+
+    def add(self, boxes: Tensor, *, check: bool = True) -> None:
+        """Add boxes (n, 4), as in `from_boxes`; those with n = 0 change nothing."""
+        part = kernel_sum(
+            boxes.detach(), self.image_size, self.lattice, bandwidth=self.bandwidth, check=check
+        )
+        self.total += part.to(self.total.device)
+        self.count += len(boxes)
+
+    def saliency(self, amplitude: float = 1.0) -> Tensor:
+        """Return the saliency (1, 1, h, w), float32, of all boxes so far."""
+        return from_kernel_sum(self.total, [self.count], amplitude=amplitude).float()
+
+
+def require_saliency(saliency: Tensor) -> None:
+    """Raise an error unless `saliency` is a floating point (B, 1, h, w) with h and w at least 2."""
+    if not isinstance(saliency, Tensor) or not saliency.is_floating_point():
+        kind = saliency.dtype if isinstance(saliency, Tensor) else type(saliency).__name__
+        raise TypeError(f"saliency must be a floating point tensor, got {kind}")
+    if saliency.ndim != 4 or saliency.shape[1] != 1:
+        raise ValueError(f"saliency must be (B, 1, h, w), got {tuple(saliency.shape)}")
+    if min(saliency.shape[2:]) < 2:
+        raise ValueError(
+            f"saliency must have at least 2 x 2 cells, got {tuple(saliency.shape[2:])}"
+        )
+
+
+def _kernel_sum_once(
+    items: list[Tensor], image_size: Size, lattice: Size, bandwidth: float
+) -> Tensor:
+    # Float64 keeps a sum over a million boxes exact, and is left alone by autocast and TF32.
+    boxes = (items[0].unsqueeze(0) if len(items) == 1 else pad_sequence(items, True)).double()
+    weights = None
+    if any(len(item) != boxes.shape[1] for item in items):
+        ones = [item.new_ones(len(item), dtype=torch.float64) for item in items]
+        weights = pad_sequence(ones, batch_first=True)
+        # Padding rows are no boxes; give them a size so that their gradient is finite.
+        unit = boxes.new_tensor([0.0, 0.0, 1.0, 1.0])
+        boxes = torch.where(weights.unsqueeze(-1) > 0, boxes, unit)
+    left, top, right, bottom = boxes.unbind(-1)
+    along_x = _axis_kernel(left, right, image_size[1], lattice[1], bandwidth)
+    along_y = _axis_kernel(top, bottom, image_size[0], lattice[0], bandwidth)
+    if weights is not None:
+        along_x = along_x * weights.unsqueeze(-1)
+    return along_y.transpose(1, 2) @ along_x
+
+
+def _axis_kernel(low: Tensor, high: Tensor, side: int, n: int, bandwidth: float) -> Tensor:
+    """Return (B, boxes, n): along one axis, each box's Gaussian scaled to sum 1.
+
+    A Gaussian is separable, so scaling both axes scales the box. Softmax does it without dividing
+    by an underflowed sum where a small box lies far from all lattice points.
+    """
+    lattice = coordinates(n, float(n - 1), low.dtype, low.device) * side
+    distance = lattice - ((low + high) / 2).unsqueeze(-1)
+    variance = bandwidth * (high - low).unsqueeze(-1)
+    return torch.softmax(-(distance**2) / (2 * variance), dim=-1)
+
+
+def _as_items(boxes: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    if isinstance(boxes, Tensor) and boxes.ndim == 2:
+        items = [boxes]
+    else:
+        items = list(boxes)
+    if not items:
+        raise ValueError("boxes must have at least one batch item, got an empty list")
+    for index, item in enumerate(items):
+        if not isinstance(item, Tensor):
+            raise TypeError(f"boxes[{index}] must be a tensor, got {type(item).__name__}")
+        if item.is_complex() or item.dtype == torch.bool:
+            raise TypeError(f"boxes[{index}] must hold numbers, got {item.dtype}")
+        if item.ndim != 2 or item.shape[1] != 4:
+            raise ValueError(
+                "boxes must be (n, 4), a list of (n, 4) or (B, n, 4); "
+                f"batch item {index} is {tuple(item.shape)}"
+            )
+        if item.device != items[0].device:
+            raise ValueError(
+                f"boxes are on several devices: {items[0].device} and, item {index}, {item.device}"
+            )
+    return items
+
+
+def _require_boxes(items: list[Tensor]) -> None:
+    for index, item in enumerate(items):
+        size = item[:, 2:] - item[:, :2]
+        good = (torch.isfinite(item).all(1)) & (size > 0).all(1)
+        if not bool(good.all()):
+            bad = int((~good).nonzero()[0, 0])
+            raise ValueError(
+                f"box {bad} of batch item {index} has {_box_problem(item[bad])}: "
+                f"left, top, right, bottom = {item[bad].tolist()}"
+            )
+
+
+def _box_problem(box: Tensor) -> str:
+    if bool(torch.isnan(box).any()):
+        return "a coordinate that is NaN"
+    if bool(torch.isinf(box).any()):
+        return "an infinite coordinate"
+    return "zero or negative size"
+
+
+def _require_positive(**settings: float) -> None:
+    for name, value in settings.items():
+        if not 0 < value < float("inf"):
+            raise ValueError(f"{name} must be positive and finite, got {value}")

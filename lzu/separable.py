@@ -1,0 +1,119 @@
+"""A warp whose axes are independent: T(x, y) = (T_x(x), T_y(y)), both piecewise linear."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from lzu.inversion import find_tiles, in_range, inverse_axis
+from lzu.lattice import Extent, Size, coordinates, sample_frame
+from lzu.mapping import forward_axis, forward_axis_grid, grid_tiles
+
+
+@dataclass(frozen=True)
+class SeparableNodes:
+    """The nodes of a separable warp, and all that `lzu.Warp` asks of any kind of warp.
+
+    Attributes:
+        x: (B, w), T_x at the lattice points j / (w - 1), strictly increasing.
+        y: (B, h), T_y at the lattice points i / (h - 1), strictly increasing.
+        crops: the range of T may differ from [0, 1]; if not, the ends are exactly 0 and 1.
+    """
+
+    x: Tensor
+    y: Tensor
+    crops: bool
+
+    @property
+    def lattice(self) -> Size:
+        """(h, w)."""
+        return self.y.shape[1], self.x.shape[1]
+
+    def map(self, change) -> "SeparableNodes":
+        """Return the nodes with `change` applied to both tensors."""
+        return replace(self, x=change(self.x), y=change(self.y))
+
+    def dense(self) -> Tensor:
+        """Return the nodes as (B, h, w, 2), (x, y)."""
+        return _product(self.x, self.y)
+
+    def increasing(self) -> Tensor:
+        """Return a scalar: whether all nodes strictly increase, and none is NaN."""
+        return (self.x.diff(dim=1) > 0).all() & (self.y.diff(dim=1) > 0).all()
+
+    def first_fold(self) -> str:
+        """Say where nodes do not strictly increase; `increasing` must be false."""
+        for name, nodes in (("x", self.x), ("y", self.y)):
+            bad = (~(nodes.diff(dim=1) > 0)).nonzero()
+            if len(bad):
+                item, node = bad[0].tolist()
+                low, high = nodes[item, node].item(), nodes[item, node + 1].item()
+                return (
+                    f"batch item {item}, {name} axis, between cells {node} and {node + 1}: "
+                    f"{low:.9g} to {high:.9g}"
+                )
+        raise AssertionError("all nodes increase")
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return T at points (B, N, 2)."""
+        x, y = points.unbind(-1)
+        return torch.stack((forward_axis(self.x, x), forward_axis(self.y, y)), dim=-1)
+
+    def inverse(self, points: Tensor) -> Tensor:
+        """Return T^-1 at points (B, N, 2)."""
+        x, y = points.unbind(-1)
+        return torch.stack((inverse_axis(self.x, x), inverse_axis(self.y, y)), dim=-1)
+
+    def zoom_grid(self, size: Size) -> Tensor:
+        """Return T at the coordinates of a map of `size`, (B, H, W, 2) in [-1, 1]."""
+        x, y = forward_axis_grid(self.x, size[1]), forward_axis_grid(self.y, size[0])
+        return _product(sample_frame(x), sample_frame(y))
+
+    def unzoom_grid(self, size: Size, extent: Extent) -> Tensor:
+        """Return T^-1 at the cells of a map of `size`, (B, H, W, 2) in [-1, 1] of that map."""
+        x = self._unzoom_axis(self.x, size[1], extent[1])
+        y = self._unzoom_axis(self.y, size[0], extent[0])
+        return _product(x, y)
+
+    def valid_mask(self, size: Size, extent: Extent) -> Tensor:
+        """Return (B, 1, H, W), whether the zoom shows the content at each cell; true in padding."""
+        x, y = self._queries(self.x, size[1], extent[1]), self._queries(self.y, size[0], extent[0])
+        valid_x = in_range(self.x, x) | (x > 1)
+        valid_y = in_range(self.y, y) | (y > 1)
+        return (valid_y.unsqueeze(2) & valid_x.unsqueeze(1)).unsqueeze(1)
+
+    def magnification(self, size: Size, frame: str) -> Tensor:
+        """Return (B, H, W, 2), 1 / T'_x and 1 / T'_y at the coordinates of a map of `size`."""
+        return _product(
+            self._magnification_axis(self.x, size[1], frame),
+            self._magnification_axis(self.y, size[0], frame),
+        )
+
+    def _queries(self, nodes: Tensor, n: int, extent: float) -> Tensor:
+        return coordinates(n, extent, nodes.dtype, nodes.device).expand(nodes.shape[0], n)
+
+    def _unzoom_axis(self, nodes: Tensor, n: int, extent: float) -> Tensor:
+        """Return (B, n) in [-1, 1] of the map: where cell i finds its feature in the zoomed map."""
+        cells = self._queries(nodes, n, extent)
+        content = inverse_axis(nodes, cells)
+        if self.crops:
+            # Without cropping T ends at 1 and its continuation already is the identity.
+            content = torch.where(cells > 1, cells, content)
+        return content * (2 * extent / max(n - 1, 1)) - 1
+
+    def _magnification_axis(self, nodes: Tensor, n: int, frame: str) -> Tensor:
+        last = nodes.shape[1] - 1
+        if frame == "zoomed":
+            tile, _ = grid_tiles(last + 1, n, nodes.dtype, nodes.device)
+            return 1 / (last * nodes.diff(dim=1).index_select(1, tile))
+        places = self._queries(nodes, n, float(n - 1))
+        magnification = 1 / (last * nodes.diff(dim=1).gather(1, find_tiles(nodes, places)))
+        if self.crops:
+            return torch.where(in_range(nodes, places), magnification, 0)
+        return magnification
+
+
+def _product(x: Tensor, y: Tensor) -> Tensor:
+    """Return (B, H, W, 2), (x, y), from x (B, W) and y (B, H)."""
+    shape = (x.shape[0], y.shape[1], x.shape[1])
+    return torch.stack((x.unsqueeze(1).expand(shape), y.unsqueeze(2).expand(shape)), dim=-1)
