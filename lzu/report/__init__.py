@@ -1,0 +1,1 @@
+"""Result files, their statistics, tables and figures (no torch)."""

@@ -1,0 +1,174 @@
+"""Where, when and with what a result was made."""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+# Distributions under both their names: the maintained fork's and the originals'.
+PACKAGES = (
+    "lzu",
+    "numpy",
+    "torch",
+    "triton",
+    "onedl-mmengine",
+    "mmengine",
+    "onedl-mmcv",
+    "mmcv",
+    "onedl-mmdetection",
+    "mmdet",
+    "onedl-mmsegmentation",
+    "mmsegmentation",
+    "mmdet3d",
+    "nuscenes-devkit",
+    "pycocotools",
+    "opencv-python-headless",
+)
+
+
+def _output_of(command: list[str]) -> str | None:
+    """Standard output of `command`, None if it cannot be run or fails."""
+    if shutil.which(command[0]) is None:
+        return None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def machine_name() -> str:
+    """LZU_MACHINE if set, else the host's name, as a slug (lower case, digits, dashes).
+
+    Nodes of a cluster that are alike may share a name through LZU_MACHINE; tables never mix names.
+    """
+    name = os.environ.get("LZU_MACHINE") or socket.gethostname()
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
+
+
+def cpu_model() -> str:
+    """The processor's name, as /proc/cpuinfo or the platform gives it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        found = re.search(
+            r"^model name\s*:\s*(.+)$", info.read_text(errors="replace"), re.MULTILINE
+        )
+        if found:
+            return found.group(1).strip()
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def usable_cores() -> int:
+    """The number of cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def gpu_and_driver() -> tuple[str | None, str | None]:
+    """Names of the GPUs ("2 x NAME" where alike) and the driver; (None, None) without nvidia-smi."""
+    text = _output_of(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"])
+    lines = [line.rsplit(",", 1) for line in (text or "").splitlines() if "," in line]
+    if not lines:
+        return None, None
+    names = [name.strip() for name, _ in lines]
+    parts = [
+        f"{names.count(name)} x {name}" if names.count(name) > 1 else name
+        for name in dict.fromkeys(names)
+    ]
+    return ", ".join(parts), lines[0][1].strip()
+
+
+def git_state(repo_root: str | os.PathLike[str]) -> tuple[str | None, bool | None]:
+    """Commit and whether the working tree differs from it; (None, None) if not a repository's root.
+
+    The root itself is asked for, so that a copy of the code inside another repository is not given
+    that repository's commit.
+    """
+    root = Path(repo_root).resolve()
+    top = _output_of(["git", "-C", str(root), "rev-parse", "--show-toplevel"])
+    if top is None or Path(top).resolve() != root:
+        return None, None
+    commit = _output_of(["git", "-C", str(root), "rev-parse", "--verify", "HEAD"])
+    changes = _output_of(["git", "-C", str(root), "status", "--porcelain"])
+    return commit, None if changes is None else bool(changes)
+
+
+def package_versions() -> dict[str, str]:
+    """Name -> version of the packages that bear on results and are installed. Imports none."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def peak_memory_mib() -> float:
+    """The largest resident memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
+
+
+def collect_provenance(
+    started: datetime, repo_root: str | os.PathLike[str] | None = None
+) -> dict[str, Any]:
+    """The provenance block of a result file.
+
+    Parameters
+    ----------
+    started
+        when the work began, with a time zone; the duration runs from it to this call.
+    repo_root
+        the repository whose commit is named; by default the one this package lies in.
+
+    Raises
+    ------
+    ValueError
+        if `started` has no time zone.
+    """
+    if started.tzinfo is None:
+        raise ValueError("started needs a time zone: use datetime.now(UTC)")
+    root = Path(__file__).resolve().parents[2] if repo_root is None else Path(repo_root)
+    commit, dirty = git_state(root)
+    gpu, driver = gpu_and_driver()
+    versions = package_versions()
+    return {
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "machine": machine_name(),
+        "platform": platform.platform(),
+        "cpu": cpu_model(),
+        "cores": usable_cores(),
+        "gpu": gpu,
+        "driver": driver,
+        "python": platform.python_version(),
+        "torch": versions.get("torch"),
+        "packages": versions,
+        "started_utc": started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "duration_s": round((datetime.now(UTC) - started).total_seconds(), 3),
+        "peak_memory_mib": peak_memory_mib(),
+    }
+
+
+def config_hash(config: Any) -> str:
+    """16 hexadecimal digits that identify a JSON-able value, whatever the order of its keys.
+
+    Raises
+    ------
+    TypeError, ValueError
+        for what JSON cannot hold, NaN and infinity among it.
+    """
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

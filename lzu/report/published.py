@@ -1,0 +1,52 @@
+"""The paper's tables, as committed under `results/published/`."""
+
+import csv
+import os
+from pathlib import Path
+
+from lzu.errors import UserError
+from lzu.experiments.registry import Table
+
+
+def read_published(
+    table: Table, folder: str | os.PathLike[str]
+) -> dict[tuple[tuple[str, str], ...], dict[str, float]]:
+    """The paper's numbers for `table`: a row's `published` key -> metric -> value.
+
+    Parameters
+    ----------
+    folder
+        where the published CSV files are, `results/published`.
+
+    Raises
+    ------
+    UserError
+        if the file is missing, lacks a column or a row, has a row twice, or a value that is no
+        number.
+    """
+    path = Path(folder) / table.published_file
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            lines = list(csv.DictReader(stream))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error}); restore it from git") from error
+    columns = {column.metric: column.published for column in table.columns if column.published}
+    needed = {name for row in table.rows for name, _ in row.published} | set(columns.values())
+    absent = sorted(needed - set(lines[0] if lines else ()))
+    if absent:
+        raise UserError(f"{path}: no column {', '.join(absent)}; restore the file from git")
+    values: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
+    for row in table.rows:
+        found = [line for line in lines if all(line[name] == text for name, text in row.published)]
+        key = ", ".join(f"{name}={text}" for name, text in row.published)
+        if len(found) != 1:
+            raise UserError(
+                f"{path}: {len(found)} rows for {key}, expected one; restore the file from git"
+            )
+        try:
+            values[row.published] = {
+                metric: float(found[0][name]) for metric, name in columns.items()
+            }
+        except ValueError as error:
+            raise UserError(f"{path}: {key}: {error}; restore the file from git") from error
+    return values

@@ -1,0 +1,229 @@
+"""The schemas of result files, and reading them with a check."""
+
+import json
+import math
+import os
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jsonschema
+
+from lzu.errors import UserError
+from lzu.experiments.run import METHODS, TASKS
+
+METRICS_SCHEMA_NAME = "lzu-metrics/1"
+TIMING_SCHEMA_NAME = "lzu-timing/1"
+
+DETECTION2D_METRICS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
+DETECTION3D_METRICS = ("NDS", "mAP", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
+SAMPLES = ("baseline", "added", "end_to_end", "end_to_end_baseline")
+SUMMARY = ("baseline_ms", "added_ms", "latency_ms", "end_to_end_ms", "end_to_end_ratio")
+
+TEXT = {"type": "string", "minLength": 1}
+TEXT_OR_NULL = {"type": ["string", "null"], "minLength": 1}
+NON_NEGATIVE = {"type": "number", "minimum": 0}
+COUNT = {"type": "integer", "minimum": 0}
+SCALE = {"type": "number", "exclusiveMinimum": 0}
+PERCENT = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
+
+
+def _closed(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """An object with exactly these keys, all required but the `optional` ones."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+RUN_OF_ALL_SEEDS = {
+    "suite": {"type": "string", "pattern": "^[a-z0-9_]+$"},
+    "task": {"enum": list(TASKS)},
+    "method": {"enum": list(METHODS)},
+    "from": SCALE,
+    "to": SCALE,
+    "options": {"type": "object", "additionalProperties": {"type": "string"}},
+}
+
+PROVENANCE = _closed(
+    {
+        "git_commit": {"type": ["string", "null"], "pattern": "^[0-9a-f]{40,64}$"},
+        "git_dirty": {"type": ["boolean", "null"]},
+        "machine": {"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"},
+        "platform": TEXT,
+        "cpu": TEXT,
+        "cores": {"type": "integer", "minimum": 1},
+        "gpu": TEXT_OR_NULL,
+        "driver": TEXT_OR_NULL,
+        "python": TEXT,
+        "torch": TEXT_OR_NULL,
+        "packages": {"type": "object", "additionalProperties": TEXT},
+        "started_utc": {
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        },
+        "duration_s": NON_NEGATIVE,
+        "peak_memory_mib": NON_NEGATIVE,
+    }
+)
+
+METRICS_OF_TASK = {
+    "detection2d": _closed({name: PERCENT for name in DETECTION2D_METRICS}),
+    "segmentation": {
+        "type": "object",
+        "properties": {"mIoU": PERCENT},
+        "required": ["mIoU"],
+        "additionalProperties": PERCENT,
+    },
+    "detection3d": _closed(
+        {
+            name: PERCENT if name in ("NDS", "mAP") else {"type": ["number", "null"], "minimum": 0}
+            for name in DETECTION3D_METRICS
+        }
+    ),
+}
+
+METRICS_SCHEMA = {
+    **_closed(
+        {
+            "schema": {"const": METRICS_SCHEMA_NAME},
+            "run": _closed({**RUN_OF_ALL_SEEDS, "seed": COUNT}),
+            "dataset": _closed(
+                {
+                    "name": TEXT,
+                    "source": {"enum": ["real", "synthetic"]},
+                    "fingerprint": TEXT,
+                    "split": TEXT,
+                    "images": {"type": "integer", "minimum": 1},
+                }
+            ),
+            "metrics": {"type": "object"},
+            "config_hash": {"type": "string", "pattern": "^[0-9a-f]{8,64}$"},
+            "training": _closed(
+                {
+                    "initial_weights": TEXT,
+                    "iterations": COUNT,
+                    "epochs": NON_NEGATIVE,
+                    "duration_s": NON_NEGATIVE,
+                    "images_per_s": {"type": ["number", "null"], "minimum": 0},
+                }
+            ),
+            "provenance": PROVENANCE,
+        }
+    ),
+    "allOf": [
+        {
+            "if": {"properties": {"run": {"properties": {"task": {"const": task}}}}},
+            "then": {"properties": {"metrics": schema}},
+        }
+        for task, schema in METRICS_OF_TASK.items()
+    ],
+}
+
+TIMING_SCHEMA = _closed(
+    {
+        "schema": {"const": TIMING_SCHEMA_NAME},
+        "run": _closed(RUN_OF_ALL_SEEDS),
+        "device": TEXT,
+        "dtype": TEXT,
+        "threads": {"type": "integer", "minimum": 1},
+        "warmup": COUNT,
+        "synchronised": {"type": "boolean"},
+        "batch": {"const": 1},
+        "shapes": {"type": "object"},
+        "samples_ms": _closed(
+            {name: {"type": "array", "items": NON_NEGATIVE, "minItems": 1} for name in SAMPLES}
+        ),
+        "summary": _closed({name: NON_NEGATIVE for name in SUMMARY}),
+        "provenance": PROVENANCE,
+    }
+)
+
+
+@cache
+def _validator(name: str) -> jsonschema.Draft202012Validator:
+    schema = {METRICS_SCHEMA_NAME: METRICS_SCHEMA, TIMING_SCHEMA_NAME: TIMING_SCHEMA}[name]
+    return jsonschema.Draft202012Validator(schema)
+
+
+def _check(value: Any, name: str, path: str | os.PathLike[str]) -> None:
+    error = jsonschema.exceptions.best_match(_validator(name).iter_errors(value))
+    if error is not None:
+        key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
+        problem = error.message if len(error.message) < 200 else error.message[:200] + " ..."
+        raise UserError(
+            f"{path}: {key}: {problem} (schema {name}); delete the file and run its rule again"
+        )
+
+
+def validate_metrics(value: Any, path: str | os.PathLike[str]) -> None:
+    """Check the content of a metrics file.
+
+    Raises
+    ------
+    UserError
+        naming `path`, the first offending key and what is wrong with it.
+    """
+    _check(value, METRICS_SCHEMA_NAME, path)
+
+
+def validate_timing(value: Any, path: str | os.PathLike[str]) -> None:
+    """Check the content of a timing file: its schema, and that the summary belongs to the samples.
+
+    Each of the four lists of samples has one value a round, `latency_ms` is `baseline_ms` +
+    `added_ms`, and the summary's times are the samples' medians.
+
+    Raises
+    ------
+    UserError
+        naming `path`, the first offending key and what is wrong with it.
+    """
+    _check(value, TIMING_SCHEMA_NAME, path)
+    samples, summary = value["samples_ms"], value["summary"]
+    mend = "delete the file and run its rule again"
+    rounds = {name: len(samples[name]) for name in SAMPLES}
+    if len(set(rounds.values())) != 1:
+        counts = ", ".join(f"{name} {count}" for name, count in rounds.items())
+        raise UserError(f"{path}: samples_ms: unequal numbers of rounds ({counts}); {mend}")
+    expected = {f"{name}_ms": median(samples[name]) for name in SAMPLES[:3]}
+    expected["latency_ms"] = summary["baseline_ms"] + summary["added_ms"]
+    for name, wanted in expected.items():
+        if not math.isclose(summary[name], wanted, rel_tol=1e-3, abs_tol=2e-3):
+            raise UserError(
+                f"{path}: summary.{name}: {summary[name]:g} does not follow from the samples, "
+                f"which give {wanted:g}; {mend}"
+            )
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _read_json(path: str | os.PathLike[str]) -> Any:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); run its rule again") from error
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise UserError(
+            f"{path}: not valid JSON ({error}); delete the file and run its rule again"
+        ) from error
+
+
+def read_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The checked content of a metrics file; raises UserError as `validate_metrics` does."""
+    value = _read_json(path)
+    validate_metrics(value, path)
+    return value
+
+
+def read_timing(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The checked content of a timing file; raises UserError as `validate_timing` does."""
+    value = _read_json(path)
+    validate_timing(value, path)
+    return value

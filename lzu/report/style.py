@@ -1,0 +1,78 @@
+"""The look of all figures: a colour-blind safe palette (Okabe and Ito's) and markers by method."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from lzu.files import write_atomic
+
+INK = "#222222"
+MUTED = "#8a8a8a"
+GRID_COLOUR = "#e4e4e4"
+
+# Method -> (colour, marker): told apart by shape too, for print without colour.
+METHOD_STYLE = {
+    "uniform": ("#555555", "o"),
+    "lzu_fixed": ("#0072b2", "s"),
+    "lzu_adaptive": ("#d55e00", "^"),
+    "lzu_adaptive_no_cascade": ("#cc79a7", "v"),
+    "lzu_learned": ("#009e73", "P"),
+    "fovea": ("#e69f00", "D"),
+    "lds": ("#56b4e9", "X"),
+    "es": ("#f0e442", "p"),
+}
+
+SETTINGS = {
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID_COLOUR,
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    # Without a fixed salt and without dates, an unchanged figure would change its bytes.
+    "svg.hashsalt": "lzu",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+}
+
+NO_DATE = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {"Software": None}}
+
+
+def styled() -> "matplotlib.RcParams":
+    """A context in which figures are made in this style; it leaves global settings as they are."""
+    return matplotlib.rc_context(SETTINGS)
+
+
+def save_figure(
+    figure: Figure,
+    folder: str | os.PathLike[str],
+    name: str,
+    forms: tuple[str, ...] = ("png", "pdf", "svg"),
+) -> dict[str, Path]:
+    """Write `figure` to `folder`/`name`.<form>, the same bytes for the same figure.
+
+    Returns
+    -------
+    dict
+        form -> path.
+    """
+    paths = {form: Path(folder) / f"{name}.{form}" for form in forms}
+    for form, path in paths.items():
+        with write_atomic(path) as temporary:
+            figure.savefig(temporary, format=form, metadata=NO_DATE[form], facecolor="white")
+    return paths
