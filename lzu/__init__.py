@@ -54,8 +54,9 @@ def _load(module: str, extra: str | None) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "lzu":
             raise
-        wanted = f"lzu[{extra}]" if extra else error.name
+        missing = error.name.partition(".")[0]
+        wanted = f"lzu[{extra}]" if extra else missing
         raise ImportError(
-            f"{module} needs {error.name}, which is not installed: pip install '{wanted}'",
+            f"{module} needs {missing}, which is not installed: pip install '{wanted}'",
             name=error.name,
         ) from error

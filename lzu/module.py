@@ -95,8 +95,8 @@ class ZoomUnzoom(nn.Module):
             features: (B, C, H, W), or a list, tuple or mapping of such.
             warp: what `zoom` returned.
             strides: pixels of the zoomed image per cell of each map, in their order: content ends
-                at cell (size - 1) / stride, and what padding lies beyond keeps its features. If
-                None, the corners of every map lie on those of the zoomed image.
+                at cell (size - 1) / stride, and padding beyond stays in its place. If None, the
+                corners of every map lie on those of the zoomed image.
 
         Returns:
             The same kind of container, with the same keys.

@@ -257,9 +257,9 @@ class Warp:
             features: (B, C, H, W), floating point, of the zoomed images.
             size: (H', W') of the result; by default that of the features.
             extent: (ey, ex) in cells of the features: content coordinate 1 lies at this index
-                down and right, perhaps between cells or past the last one. Cells beyond it are
-                padding, and keep their features. By default all of the map is content. See
-                `lzu.lattice.content_extent`.
+                down and right, perhaps between cells or past the last one. Beyond it is padding,
+                where the axis is not warped, so that padding stays in its place. By default all
+                of the map is content. See `lzu.lattice.content_extent`.
 
         Returns:
             (B, C, H', W') in the features' dtype and memory format. Where a cropping warp shows
