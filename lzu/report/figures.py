@@ -86,7 +86,7 @@ def _draw_front(axes: Axes, points: Sequence[Point]) -> None:
         [*accuracies, accuracies[-1]],
         where="post",
         color=MUTED,
-        linewidth=5,
+        linewidth=4,
         alpha=0.3,
         solid_capstyle="butt",
         zorder=1,
@@ -133,7 +133,7 @@ def draw_tradeoff(axes: Axes, points: Sequence[Point]) -> None:
                 zorder=3,
             )
     _draw_scales(axes, points)
-    axes.margins(x=0.08, y=0.1)
+    axes.margins(x=0.11, y=0.1)
 
 
 def tradeoff_figure(report: TableReport, latency: str = "latency_ms") -> Figure:
@@ -178,7 +178,7 @@ def _legend(figure: Figure, points: Sequence[Point]) -> None:
         for m in METHOD_STYLE
         if m in {point.method for point in points}
     ]
-    handles.append(Line2D([], [], color=MUTED, linewidth=5, alpha=0.3, label="Pareto front"))
+    handles.append(Line2D([], [], color=MUTED, linewidth=4, alpha=0.3, label="Pareto front"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
 
 

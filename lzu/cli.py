@@ -1,0 +1,218 @@
+"""The command line: one verb a step of the workflow, each usable by hand."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lzu.errors import UserError
+
+if TYPE_CHECKING:
+    from lzu.experiments.config import Suite
+    from lzu.experiments.run import Run
+    from lzu.experiments.paths import Paths
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; a user's mistake is one message and exit status 2."""
+    options = _parser().parse_args(arguments)
+    if getattr(options, "threads", None):
+        _limit_threads(options.threads)
+    try:
+        options.verb(options)
+    except UserError as error:
+        print(f"lzu: {error}", file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as error:
+        print(f"lzu: {error}; its own message is above", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lzu: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _limit_threads(threads: int) -> None:
+    """Bound every pool of threads; it must come before numpy, OpenCV and torch are imported."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lzu", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, function, help: str, *, of_run: bool = False) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=help, description=help)
+        sub.set_defaults(verb=function)
+        sub.add_argument("--config", type=Path, required=True, help="suite file, YAML or JSON")
+        sub.add_argument("--results", type=Path, default=Path("results"), help="results folder")
+        sub.add_argument("--threads", type=int, help="bound on CPU threads")
+        if of_run:
+            sub.add_argument("--task", default="detection2d")
+            sub.add_argument("--method", required=True)
+            sub.add_argument("--from", dest="from_scale", type=float, default=1.0)
+            sub.add_argument("--to", dest="to_scale", type=float, required=True)
+            sub.add_argument("--seed", type=int, default=0)
+        return sub
+
+    verb("world", _world, "write the synthetic dataset of a suite")
+    sub = verb("prepare", _prepare, "check a split of the dataset and write its COCO file")
+    sub.add_argument("--split", choices=("train", "val"), required=True)
+    verb("weights", _weights, "fetch and check the weights that runs start from")
+    verb("prior", _prior, "make the fixed saliency prior and its picture")
+    sub = verb("train", _train, "train a run; goes on where a killed one stopped", of_run=True)
+    sub.add_argument("--processes", type=int, default=1, help="GPUs that train together")
+    sub.add_argument("--launcher", choices=("none", "pytorch"), default="none")
+    verb("predict", _predict, "detect on the validation images", of_run=True)
+    verb("score", _score, "score a run's predictions", of_run=True)
+    verb("time", _time, "measure a run's latency", of_run=True)
+    verb("collect", _collect, "gather all result files of a suite into one table")
+    verb("tables", _tables, "build the tables")
+    verb("figures", _figures, "draw the figures")
+    verb("show", _show, "print Table 1 and the paths of everything made")
+    verb("keep", _keep, "copy a suite's result files to results/measured/ for version control")
+    return parser
+
+
+def _suite(options: argparse.Namespace) -> "tuple[Suite, Paths]":
+    from lzu.experiments.config import load_suite
+    from lzu.experiments.paths import Paths
+
+    suite = load_suite(options.config)
+    return suite, Paths(suite, options.results)
+
+
+def _run(options: argparse.Namespace) -> "tuple[Suite, Paths, Run]":
+    from lzu.experiments.config import planned_runs
+    from lzu.experiments.run import Run
+
+    suite, paths = _suite(options)
+    run = Run(
+        suite.suite,
+        options.task,
+        options.method,
+        options.from_scale,
+        options.to_scale,
+        options.seed,
+    )
+    if run not in planned_runs(suite):
+        raise UserError(
+            f"{options.config}: the suite does not plan {run.path}; add its method, scale and "
+            "seed there"
+        )
+    return suite, paths, run
+
+
+def _world(options: argparse.Namespace) -> None:
+    from lzu.runs.data import write_world
+
+    write_world(*_suite(options), jobs=options.threads or 1)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from lzu.runs.data import prepare_split
+
+    prepare_split(*_suite(options), options.split, jobs=options.threads or 1)
+
+
+def _weights(options: argparse.Namespace) -> None:
+    from lzu.runs.weights import fetch
+
+    suite, paths = _suite(options)
+    weights = suite.detection2d.model.initial_weights
+    if weights is None:
+        raise UserError(f"{options.config}: detection2d.model.initial_weights is not set")
+    fetch(weights, paths.weights(weights))
+
+
+def _prior(options: argparse.Namespace) -> None:
+    from lzu.runs.prior import draw_prior, make_prior
+
+    suite, paths = _suite(options)
+    settings = suite.detection2d.prior
+    out = paths.prior(settings)
+    prior = make_prior(paths.annotations("train"), settings, out)
+    picture = paths.prior_picture(settings)
+    draw_prior(prior, settings.fwhm, picture, picture.with_suffix(".json"))
+
+
+def _train(options: argparse.Namespace) -> None:
+    from lzu.runs.detection2d.train import train
+    from lzu.runs.devices import gpus_for, train_together
+
+    suite, paths, run = _run(options)
+    if options.processes > 1 and options.launcher == "none":
+        train_together(options.processes, sys.argv[1:])
+        return
+    with gpus_for(options.processes, options.launcher):
+        train(suite, run, paths, workers=_loaders(options), launcher=options.launcher)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from lzu.runs.detection2d.predict import predict
+    from lzu.runs.devices import gpus_for
+
+    suite, paths, run = _run(options)
+    with gpus_for(1):
+        predict(suite, run, paths, workers=_loaders(options))
+
+
+def _loaders(options: argparse.Namespace) -> int:
+    """Processes that load images: beside a GPU every thread but one; on a CPU none, which would
+    take the network's own cores."""
+    import torch
+
+    return max(0, (options.threads or 1) - 1) if torch.cuda.is_available() else 0
+
+
+def _score(options: argparse.Namespace) -> None:
+    from lzu.runs.detection2d.score import score
+
+    _, paths, run = _run(options)
+    score(run, paths)
+
+
+def _time(options: argparse.Namespace) -> None:
+    from lzu.runs.detection2d.timing import time_run
+    from lzu.runs.devices import gpus_for
+
+    suite, paths, run = _run(options)
+    with gpus_for(1):
+        time_run(suite, run, paths)
+
+
+def _collect(options: argparse.Namespace) -> None:
+    from lzu.report.suite import collect_suite
+
+    collect_suite(*_suite(options))
+
+
+def _tables(options: argparse.Namespace) -> None:
+    from lzu.report.suite import make_tables
+
+    make_tables(*_suite(options))
+
+
+def _figures(options: argparse.Namespace) -> None:
+    from lzu.report.suite import make_figures
+
+    make_figures(*_suite(options))
+
+
+def _show(options: argparse.Namespace) -> None:
+    from lzu.report.suite import show
+
+    show(*_suite(options))
+
+
+def _keep(options: argparse.Namespace) -> None:
+    from lzu.report.suite import keep
+
+    keep(*_suite(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

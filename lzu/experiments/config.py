@@ -1,0 +1,196 @@
+"""The settings of a suite, checked before anything runs.
+
+A suite file (`config/*.yaml`) holds what the science needs: data, prior, model, schedule, methods,
+scales and seeds. Threads, memory and partitions belong to rules and profiles.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lzu.errors import UserError
+from lzu.experiments.registry import runs_for
+from lzu.experiments.run import Run
+
+Scale = Annotated[float, Field(gt=0, le=2)]
+Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]
+
+
+class Strict(BaseModel):
+    """A block of settings: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dataset(Strict):
+    """Where the images are. `native_size` is (height, width) in pixels."""
+
+    root: str
+    native_size: Size = (1200, 1920)
+    synthetic: dict[str, Any] | None = Field(
+        None, description="settings of the synthetic world to write at root; null: real data"
+    )
+    image_check: Literal["decode", "header"] = Field(
+        "decode", description="how thoroughly the images are checked before training"
+    )
+
+
+class Prior(Strict):
+    """The fixed saliency and the warp made from it (A.6). `lattice` is (rows, columns)."""
+
+    lattice: tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]] = (31, 51)
+    amplitude: Annotated[float, Field(gt=0)] = 1.0
+    bandwidth: Annotated[float, Field(gt=0, description="variance per pixel of box size")] = 64.0
+    fwhm: Annotated[float, Field(gt=0, description="of the attraction kernel, in cells")] = 22.0
+
+
+class Weights(Strict):
+    """A checkpoint to start from: a path or URL, and the SHA-256 of its bytes."""
+
+    source: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$", description="or its first digits")]
+
+
+class Model(Strict):
+    """A config that ships in an mm* package, and what is changed in its `model` block."""
+
+    base: str = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+    overrides: dict[str, Any] = {}
+    initial_weights: Weights | None = Field(
+        None, description="the whole detector's weights (COCO); null: see the backbone's init_cfg"
+    )
+
+
+class Schedule(Strict):
+    """The training schedule. The rate decays linearly to zero, iteration by iteration (A.6)."""
+
+    epochs: Annotated[int, Field(ge=1)] = 3
+    batch: Annotated[int, Field(ge=1, description="images an iteration, over all GPUs")] = 8
+    optimizer: dict[str, Any] = {"type": "SGD", "momentum": 0.9, "weight_decay": 1e-4}
+    warmup_iterations: Annotated[int, Field(ge=0)] = 1000
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    flip: Annotated[float, Field(ge=0, le=1, description="probability of a left-right flip")] = 0.5
+    checkpoint_every: Annotated[int, Field(ge=1, description="iterations")] = 1000
+
+
+class Method(Strict):
+    """One method: the `to` scales that it is trained at, and its learning rate."""
+
+    scales: tuple[Scale, ...]
+    learning_rate: Annotated[float, Field(gt=0)]
+
+
+class Timing(Strict):
+    """How long zoom and unzoom are measured, at batch 1."""
+
+    warmup: Annotated[int, Field(ge=1)] = 20
+    rounds: Annotated[int, Field(ge=3)] = 100
+
+
+class Detection2d(Strict):
+    """2-D detection on Argoverse-HD (5.1)."""
+
+    dataset: Dataset
+    prior: Prior = Prior()
+    model: Model = Model()
+    schedule: Schedule = Schedule()
+    methods: dict[Literal["uniform", "lzu_fixed"], Method]
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    timing: Timing = Timing()
+
+
+class Suite(Strict):
+    """A whole suite file."""
+
+    suite: Literal["paper", "demo", "smoke", "synthetic"]
+    mode: Literal["compute", "cached"] = Field(
+        "compute",
+        description="compute: run everything; cached: tables from results/measured/ alone",
+    )
+    machine: str | None = Field(
+        None, description="whose kept results cached mode shows; null: the only machine there is"
+    )
+    detection2d: Detection2d
+
+    @model_validator(mode="after")
+    def _unique(self) -> "Suite":
+        task = self.detection2d
+        for name, values in [
+            ("seeds", task.seeds),
+            *((f"methods.{k}.scales", m.scales) for k, m in task.methods.items()),
+        ]:
+            if len(set(values)) != len(values):
+                raise ValueError(f"detection2d.{name} repeats a value: {list(values)}")
+        return self
+
+
+def parse_suite(settings: dict[str, Any], source: str) -> Suite:
+    """Check `settings` (a suite file's content) and return the suite.
+
+    Raises UserError that names `source`, every wrong key, and what is wrong with it.
+    """
+    try:
+        return Suite.model_validate(settings)
+    except ValidationError as error:
+        problems = [
+            f"  {'.'.join(map(str, e['loc'])) or '(top level)'}: {_explain(e)}"
+            for e in error.errors()
+        ]
+        raise UserError("\n".join([f"{source}: the settings are wrong:", *problems])) from None
+
+
+def _explain(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is no such key; remove it or correct its name"
+    if error["type"] == "missing":
+        return "this key is required; add it"
+    given = error["input"]
+    return f"{error['msg'][0].lower()}{error['msg'][1:]} (given: {given!r})"
+
+
+def load_suite(path: str | Path) -> Suite:
+    """Read and check a suite file, YAML or JSON."""
+    path = Path(path)
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such suite file; see config/ for those that ship") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(settings, dict):
+        raise UserError(f"{path}: a suite file is a mapping of keys, not {type(settings).__name__}")
+    return parse_suite(settings, str(path))
+
+
+def planned_runs(suite: Suite) -> list[Run]:
+    """All runs that the suite trains: its selection from the registry's tables.
+
+    Raises UserError if a method or scale is in no table.
+    """
+    task = suite.detection2d
+    selection = {name: method.scales for name, method in task.methods.items()}
+    return runs_for("table1", suite.suite, task.seeds, selection)
+
+
+def frame_size(native_size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """(height, width) in pixels of the native size at `scale`, to the nearest pixel."""
+    return round(native_size[0] * scale), round(native_size[1] * scale)
+
+
+def training_identity(suite: Suite, run: Run) -> dict[str, Any]:
+    """Everything in the suite that the trained weights of `run` depend on.
+
+    A change here makes a run stale; timing rounds, mode and the like are left out on purpose.
+    """
+    task = suite.detection2d
+    settings = task.model_dump(mode="json", exclude={"methods", "seeds", "timing"})
+    settings["dataset"].pop("image_check")
+    if run.method == "uniform":
+        settings.pop("prior")
+    return {
+        "run": run.as_dict(),
+        "learning_rate": task.methods[run.method].learning_rate,
+        **settings,
+    }

@@ -1,0 +1,71 @@
+"""Where a suite keeps its files: the one place that composes their names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lzu.experiments.config import Prior, Suite, Weights
+from lzu.experiments.run import Run
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files of one suite below `results` (a folder)."""
+
+    suite: Suite
+    results: Path = Path("results")
+
+    @property
+    def root(self) -> Path:
+        """`results/<suite>`: everything that the suite makes."""
+        return self.results / self.suite.suite
+
+    @property
+    def measured(self) -> Path:
+        """Results kept under version control, one folder a machine."""
+        return self.results / "measured" / self.suite.suite
+
+    @property
+    def collected(self) -> Path:
+        """All results in one long table."""
+        return self.root / "collected.csv"
+
+    @property
+    def tables(self) -> Path:
+        """The folder of the tables."""
+        return self.root / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the figures."""
+        return self.root / "figures"
+
+    def annotations(self, split: str) -> Path:
+        """The validated COCO file of `split` (train or val)."""
+        return self.root / "data" / "argoverse_hd" / f"{split}.json"
+
+    def findings(self, split: str) -> Path:
+        """The validator's report on `split`."""
+        return self.root / "data" / "argoverse_hd" / f"{split}.findings.json"
+
+    def prior(self, settings: Prior) -> Path:
+        """The fixed saliency made with `settings`."""
+        rows, columns = settings.lattice
+        name = f"{rows}x{columns}-a{settings.amplitude:g}-b{settings.bandwidth:g}"
+        return self.root / "priors" / "detection2d" / f"{name}.npz"
+
+    def run(self, run: Run, name: str) -> Path:
+        """The file `name` in the folder of `run`."""
+        return self.root / run.path / name
+
+    def timing(self, run: Run) -> Path:
+        """The timing file of a run's method and scales, shared by its seeds."""
+        return self.root / run.timing_path
+
+    def weights(self, weights: Weights) -> Path:
+        """The fetched copy of a checkpoint that runs start from."""
+        return self.root / "weights" / f"{weights.sha256}.pth"
+
+    def prior_picture(self, settings: Prior) -> Path:
+        """The picture of a prior and of the warp that it gives at `settings.fwhm`."""
+        npz = self.prior(settings)
+        return npz.with_name(f"{npz.stem}-fwhm{settings.fwhm:g}.png")

@@ -1,0 +1,1 @@
+"""Thin adapters that put the warps into OpenMMLab models (the `openmmlab` extra)."""

@@ -1,0 +1,140 @@
+"""LZU in mmdet's single-stage detectors: one adapter for all of them, chosen by configuration."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmcv.transforms import BaseTransform
+from mmdet.models.data_preprocessors import DetDataPreprocessor
+from mmdet.models.detectors import SingleStageDetector
+from mmdet.registry import MODELS, TRANSFORMS
+from torch import Tensor, nn
+
+from lzu.models.frames import Frames
+from lzu.models.resamplers import UniformResampler, Unzoom, WarpResampler
+from lzu.prior import load_prior
+
+
+def build_resampler(kind: str, frames: Frames, prior: str | None, fwhm: float) -> nn.Module:
+    """Build the resampler of a method.
+
+    `kind` is `uniform` or `warp`; a warp is made from the saliency file `prior` and a kernel of
+    `fwhm` cells.
+    """
+    if kind == "uniform":
+        return UniformResampler(frames.network)
+    if kind == "warp":
+        if prior is None:
+            raise ValueError("a warp resampler needs the file of a prior")
+        saliency = load_prior(prior, native_size=frames.native).saliency
+        return WarpResampler(torch.from_numpy(saliency), frames.network, fwhm)
+    raise ValueError(f"no resampler {kind!r}; there are: uniform, warp")
+
+
+@TRANSFORMS.register_module(name="LZUToNetworkFrame")
+class ToNetworkFrame(BaseTransform):
+    """Give labels in the network's frame while the image stays as it was loaded.
+
+    It must come after every transform that moves boxes with the image (RandomFlip uses the image
+    array's width). `native_size` and `network_size` are (height, width) in pixels; the image may
+    have been resized to a `from` scale, so its boxes are first taken back to the native frame.
+    """
+
+    def __init__(self, native_size: Sequence[int], network_size: Sequence[int]) -> None:
+        self.frames = Frames(tuple(native_size), tuple(network_size))
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Rewrite gt_bboxes, img_shape and scale_factor; see the class."""
+        if "gt_bboxes" in results:
+            given = results["img"].shape[:2]
+            boxes = results["gt_bboxes"]
+            native_height, native_width = self.frames.native
+            boxes.rescale_((native_width / given[1], native_height / given[0]))
+            boxes.tensor = self.frames.to_network(boxes.tensor)
+            boxes.clip_(self.frames.network)
+        height, width = self.frames.network
+        results["img_shape"] = (height, width)
+        results["scale_factor"] = (
+            width / self.frames.native[1],
+            height / self.frames.native[0],
+        )
+        return results
+
+
+@MODELS.register_module(name="LZUDetDataPreprocessor")
+class NetworkFramePreprocessor(DetDataPreprocessor):
+    """mmdet's preprocessor, which reports the padded shape that the network will see.
+
+    Images are normalised but not padded here: the resampler pads after the zoom, because padding
+    before it would be zoomed as if it were content.
+    """
+
+    def __init__(self, padded_size: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "pad_size_divisor": 1})
+        self.padded_size = tuple(padded_size)
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Normalise a batch; every sample gets `pad_shape` and `batch_input_shape`."""
+        data = super().forward(data, training)
+        for sample in data["data_samples"] or []:
+            sample.set_metainfo(
+                {"pad_shape": self.padded_size, "batch_input_shape": self.padded_size}
+            )
+        return data
+
+
+@MODELS.register_module(name="LZUSingleStageDetector")
+class ResampledSingleStageDetector(SingleStageDetector):
+    """Any single-stage detector of mmdet with a resampler around its backbone and neck.
+
+    zoom, pad to multiples of 32, backbone and neck, unzoom every level, and the head as it was.
+    Parameter names are those of the plain detector, so its checkpoints load.
+
+    `resampler` holds `kind`, `prior` and `fwhm` (see `build_resampler`); `native_size` and
+    `network_size` are (height, width) in pixels.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        resampler: dict[str, Any],
+        native_size: Sequence[int],
+        network_size: Sequence[int],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.frames = Frames(tuple(native_size), tuple(network_size))
+        self.resampler = build_resampler(frames=self.frames, **resampler)
+
+    @property
+    def strides(self) -> list[int]:
+        """The stride of every level of the pyramid, in network pixels."""
+        return [s[0] for s in self.bbox_head.prior_generator.strides]
+
+    def zoom(self, images: Tensor) -> tuple[Tensor, Unzoom]:
+        """Bring (B, 3, H, W) images into the padded network frame; also return the unzoom."""
+        zoomed, unzoom = self.resampler(images)
+        height, width = self.frames.network
+        padded_height, padded_width = self.frames.padded
+        return F.pad(zoomed, (0, padded_width - width, 0, padded_height - height)), unzoom
+
+    def pyramid(self, network_input: Tensor) -> tuple[Tensor, ...]:
+        """Backbone and neck on a padded network input, with nothing unzoomed."""
+        return super().extract_feat(network_input)
+
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """Zoom, backbone and neck, unzoom: features in uniform geometry, one a level."""
+        network_input, unzoom = self.zoom(batch_inputs)
+        return tuple(unzoom(self.pyramid(network_input), self.strides))
+
+    def predict(self, batch_inputs: Tensor, batch_data_samples: Any, rescale: bool = True) -> Any:
+        """Detect; with `rescale`, boxes are in the native frame, else in the network's."""
+        samples = super().predict(batch_inputs, batch_data_samples, rescale=False)
+        if rescale:
+            height, width = self.frames.native
+            for sample in samples:
+                boxes = self.frames.to_native(sample.pred_instances.bboxes)
+                limit = boxes.new_tensor([width, height, width, height])
+                sample.pred_instances.bboxes = boxes.clamp(min=0).minimum(limit)
+        return samples

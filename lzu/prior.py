@@ -1,0 +1,57 @@
+"""The saliency prior on disk: an array with its parameters and its source (no torch)."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lzu.errors import UserError
+from lzu.files import write_atomic
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A dataset-wide saliency map.
+
+    `saliency` is (1, 1, h, w), float32, positive, sum 1. `parameters` holds what it was made
+    with (`native_size` (height, width) in pixels, lattice, amplitude, bandwidth) and `source`
+    where from (dataset, split, fingerprint, number of boxes).
+    """
+
+    saliency: np.ndarray
+    parameters: dict[str, Any]
+    source: dict[str, Any]
+
+
+def save_prior(path: str | Path, prior: Prior) -> None:
+    """Write `prior` as an .npz file, atomically."""
+    about = json.dumps({"parameters": prior.parameters, "source": prior.source}, sort_keys=True)
+    with write_atomic(path) as temporary:
+        np.savez_compressed(temporary, saliency=prior.saliency, about=np.array(about))
+
+
+def load_prior(path: str | Path, native_size: tuple[int, int] | None = None) -> Prior:
+    """Read a prior; with `native_size`, insist that it was made for images of that size.
+
+    Raises UserError if the file is missing, is no prior, or was made for another image size.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            about = json.loads(str(archive["about"]))
+            prior = Prior(archive["saliency"], about["parameters"], about["source"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such prior; make it with `lzu prior`") from None
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: not a prior ({error}); delete it and make it again with `lzu prior`"
+        ) from None
+    made_for = tuple(prior.parameters["native_size"])
+    if native_size is not None and made_for != tuple(native_size):
+        raise UserError(
+            f"{path}: made for images of {made_for[1]}x{made_for[0]} pixels, but the dataset's are "
+            f"{native_size[1]}x{native_size[0]}; make the prior from this dataset"
+        )
+    return prior

@@ -1,0 +1,95 @@
+"""The report of one suite, step by step: collect, tables, figures, and keeping results."""
+
+import shutil
+from pathlib import Path
+
+from lzu.errors import UserError
+from lzu.experiments.config import Suite, planned_runs
+from lzu.experiments.paths import Paths
+from lzu.files import write_atomic
+from lzu.report.collect import collect, find_result_files, read_collected, write_collected
+from lzu.report.comparison import TableReport, compare
+from lzu.report.figures import write_tradeoff
+from lzu.report.schema import read_metrics, read_timing
+from lzu.report.summary import print_summary
+from lzu.report.tables import write_table
+
+
+def collect_suite(suite: Suite, paths: Paths) -> None:
+    """Write `collected.csv`: every result of the suite, one row for each run and quantity.
+
+    In compute mode the planned runs' files are read, so that what an earlier setting of the suite
+    left behind stays out; in cached mode all that is kept in `results/measured/`.
+    """
+    if suite.mode == "cached":
+        metrics, timings = find_result_files(paths.results, suite.suite, "cached")
+        if not metrics:
+            raise UserError(
+                f"{paths.measured}: no kept results of suite {suite.suite}; set mode: compute"
+            )
+    else:
+        runs = planned_runs(suite)
+        metrics = [paths.run(run, "metrics.json") for run in runs]
+        timings = sorted({paths.timing(run) for run in runs})
+    write_collected(collect(metrics, timings), paths.collected)
+
+
+def make_tables(suite: Suite, paths: Paths) -> None:
+    """Write the suite's tables."""
+    write_table(_table1(suite, paths), paths.tables)
+
+
+def make_figures(suite: Suite, paths: Paths) -> None:
+    """Draw the suite's figures."""
+    write_tradeoff(_table1(suite, paths), paths.figures)
+
+
+def show(suite: Suite, paths: Paths) -> None:
+    """Print Table 1 and where everything is."""
+    written = [
+        paths.tables / "table1.md",
+        paths.tables / "table1.csv",
+        paths.tables / "table1.tex",
+        paths.figures / "figure7_detection2d.png",
+        *sorted(paths.root.glob("priors/*/*.png")),
+        *sorted(paths.root.glob("report.zip")),
+    ]
+    print_summary(paths.tables / "table1.txt", written)
+
+
+def keep(suite: Suite, paths: Paths) -> None:
+    """Copy the suite's metrics and timing files to `results/measured/<suite>/<machine>/`.
+
+    Only files that pass their schema are kept, and none of a working tree with changes, whose
+    code nobody could find again.
+    """
+    runs = planned_runs(suite)
+    readers = {paths.run(run, "metrics.json"): read_metrics for run in runs}
+    readers |= {paths.timing(run): read_timing for run in runs}
+    contents = {path: read(path) for path, read in readers.items()}
+    dirty = [path for path, content in contents.items() if content["provenance"]["git_dirty"]]
+    if dirty:
+        raise UserError(
+            f"{dirty[0]}: measured on a working tree with uncommitted changes "
+            f"({len(dirty)} files are); commit and run again before keeping results"
+        )
+    for path, content in contents.items():
+        folder = paths.measured / content["provenance"]["machine"]
+        _copy(path, folder / path.relative_to(paths.root))
+    print(f"kept {len(contents)} files in {paths.measured}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with write_atomic(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def _table1(suite: Suite, paths: Paths) -> TableReport:
+    return compare(
+        "table1",
+        suite.suite,
+        read_collected(paths.collected),
+        paths.results / "published",
+        planned_runs(suite),
+        machine=suite.machine,
+    )

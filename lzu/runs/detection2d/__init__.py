@@ -1,0 +1,1 @@
+"""2-D detection on Argoverse-HD with mmdet (5.1)."""

@@ -1,0 +1,105 @@
+"""From a suite and a run to the mm* config, model and datasets."""
+
+from pathlib import Path
+from typing import Any
+
+import mmdet
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+import lzu.models.detection2d
+import lzu.models.stream  # noqa: F401  (registers the stream's classes)
+from lzu.datasets.classes import CLASSES
+from lzu.errors import UserError
+from lzu.experiments.config import Suite, frame_size
+from lzu.experiments.run import Run
+from lzu.experiments.paths import Paths
+
+
+def shipped_config(name: str) -> Config:
+    """Load a config that ships inside an mm* package, named `package::path`.
+
+    mmengine's own resolution asks for a distribution called `mmdet`, which the maintained fork
+    is not, so the file is found beside the imported package.
+    """
+    package, _, relative = name.partition("::")
+    if package != "mmdet" or not relative:
+        raise UserError(f"model.base: {name!r} is not of the form mmdet::folder/file.py")
+    path = Path(mmdet.__file__).parent / ".mim" / "configs" / relative
+    if not path.is_file():
+        raise UserError(f"model.base: mmdet ships no config {relative!r} (looked for {path})")
+    return Config.fromfile(path)
+
+
+def model_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
+    """The `model` block of `run`: the shipped one, the suite's overrides, and the resampler."""
+    task = suite.detection2d
+    base = shipped_config(task.model.base)
+    model = Config({"model": base.model})
+    model.merge_from_dict({"model": {"bbox_head": {"num_classes": len(CLASSES)}}})
+    if task.model.initial_weights is not None:
+        model.merge_from_dict({"model": {"backbone": {"init_cfg": None}}})
+    model.merge_from_dict({"model": _plain(task.model.overrides)})
+    block = model.model
+    native = task.dataset.native_size
+    network = frame_size(native, run.to_scale)
+    block["type"] = "LZUSingleStageDetector"
+    block["native_size"] = native
+    block["network_size"] = network
+    padded = lzu.models.detection2d.Frames(native, network).padded
+    block["data_preprocessor"].update(type="LZUDetDataPreprocessor", padded_size=padded)
+    block["resampler"] = resampler_config(suite, run, paths)
+    return block
+
+
+def resampler_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
+    """The settings of the run's resampler; see `lzu.models.detection2d.build_resampler`."""
+    prior = suite.detection2d.prior
+    if run.method == "uniform":
+        return {"kind": "uniform", "prior": None, "fwhm": prior.fwhm}
+    if run.method == "lzu_fixed":
+        return {"kind": "warp", "prior": str(paths.prior(prior)), "fwhm": prior.fwhm}
+    raise UserError(f"method {run.method!r} cannot be trained yet; there are: uniform, lzu_fixed")
+
+
+def dataset_config(suite: Suite, run: Run, paths: Paths, split: str, flip: float) -> dict[str, Any]:
+    """The mmdet dataset of `split`: images at the `from` scale, labels in the network's frame."""
+    task = suite.detection2d
+    native = task.dataset.native_size
+    given = frame_size(native, run.from_scale)
+    pipeline: list[dict[str, Any]] = [{"type": "LoadImageFromFile"}]
+    if split == "train":
+        pipeline.append({"type": "LoadAnnotations", "with_bbox": True})
+    if given != native:
+        pipeline.append({"type": "Resize", "scale": given[::-1], "keep_ratio": False})
+    if flip > 0:
+        pipeline.append({"type": "RandomFlip", "prob": flip})
+    pipeline.append(
+        {
+            "type": "LZUToNetworkFrame",
+            "native_size": native,
+            "network_size": frame_size(native, run.to_scale),
+        }
+    )
+    meta = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")
+    pipeline.append({"type": "PackDetInputs", "meta_keys": meta})
+    return {
+        "type": "CocoDataset",
+        "ann_file": str(paths.annotations(split)),
+        "data_prefix": {"img": task.dataset.root},
+        "metainfo": {"classes": CLASSES},
+        "pipeline": pipeline,
+        "test_mode": split != "train",
+    }
+
+
+def enter_mmdet() -> None:
+    """Make mmdet's registries the default ones of this process."""
+    init_default_scope("mmdet")
+
+
+def _plain(value: Any) -> Any:
+    # mmengine merges dicts in place and must not write into the suite's frozen settings
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,80 @@
+"""Detecting on the validation images with a trained run."""
+
+import sys
+from typing import Any
+
+import torch
+from mmdet.registry import DATASETS, MODELS
+from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
+from torch.utils.data import DataLoader
+
+from lzu.errors import UserError
+from lzu.experiments.config import Suite, training_identity
+from lzu.experiments.run import Run
+from lzu.files import write_json
+from lzu.report.provenance import config_hash
+from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config
+from lzu.experiments.paths import Paths
+
+
+def load_trained(suite: Suite, run: Run, paths: Paths) -> Any:
+    """The trained detector of `run`, in evaluation mode, on the device that is there.
+
+    Raises UserError if the checkpoint is of another run or of other settings.
+    """
+    path = paths.run(run, "checkpoint.pth")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such checkpoint; train the run first") from None
+    about = content.get("about", {})
+    if about.get("run") != run.as_dict():
+        raise UserError(f"{path}: a checkpoint of {about.get('run')}, not of {run.as_dict()}")
+    if about.get("config_hash") != config_hash(training_identity(suite, run)):
+        raise UserError(f"{path}: trained with other settings than the suite has; train it again")
+    enter_mmdet()
+    settings = model_config(suite, run, paths)
+    settings["backbone"]["init_cfg"] = None
+    model = MODELS.build(settings)
+    model.load_state_dict(content["state_dict"])
+    return model.to(get_device()).eval()
+
+
+def validation_set(suite: Suite, run: Run, paths: Paths) -> Any:
+    """The validation images as the run's detector takes them."""
+    enter_mmdet()
+    return DATASETS.build(dataset_config(suite, run, paths, "val", flip=0.0))
+
+
+def predict(suite: Suite, run: Run, paths: Paths, *, workers: int = 0, batch: int = 4) -> None:
+    """Write the run's `predictions.json`: COCO results, boxes (left, top, w, h) in native pixels."""
+    model = load_trained(suite, run, paths)
+    dataset = validation_set(suite, run, paths)
+    loader = DataLoader(dataset, batch, num_workers=workers, collate_fn=pseudo_collate)
+    results: list[dict[str, Any]] = []
+    step = max(1, len(loader) // 4)
+    with torch.inference_mode():
+        for index, data in enumerate(loader, start=1):
+            for sample in model.test_step(data):
+                results += _as_coco(sample, dataset.cat_ids)
+            if len(loader) >= 400 and index % step == 0:
+                print(f"predict: {100 * index // len(loader)} %", file=sys.stderr, flush=True)
+    write_json(paths.run(run, "predictions.json"), results)
+
+
+def _as_coco(sample: Any, category_ids: list[int]) -> list[dict[str, Any]]:
+    found = sample.pred_instances.cpu()
+    boxes = found.bboxes.clone()
+    boxes[:, 2:] -= boxes[:, :2]
+    return [
+        {
+            "image_id": sample.img_id,
+            "category_id": category_ids[label],
+            "bbox": [round(v, 3) for v in box],
+            "score": round(score, 5),
+        }
+        for box, score, label in zip(
+            boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True
+        )
+    ]

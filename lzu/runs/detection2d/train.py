@@ -1,0 +1,156 @@
+"""Training one run, resumable to the iteration."""
+
+import copy
+import math
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+import lzu.runs.progress  # noqa: F401  (registers the hook)
+from lzu.datasets.coco import count_images
+from lzu.errors import UserError
+from lzu.experiments.config import Suite, training_identity
+from lzu.experiments.run import Run
+from lzu.files import write_atomic, write_json
+from lzu.models.compat import allow_safe_resume
+from lzu.report.provenance import collect_provenance, config_hash
+from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config
+from lzu.runs.detection2d.initial import describe_initial_weights, load_initial_weights
+from lzu.experiments.paths import Paths
+
+
+def train(suite: Suite, run: Run, paths: Paths, *, workers: int = 0, launcher: str = "none") -> None:
+    """Train `run`; write its `checkpoint.pth` and `train.json`.
+
+    A training that was killed goes on from its last checkpoint in the run's `training/` folder and
+    ends with the same weights as one that was not (on a CPU, bit by bit). `launcher` is `none` or
+    `pytorch` (under torchrun); `workers` load images, on each GPU.
+    """
+    started = datetime.now(UTC)
+    identity = config_hash(training_identity(suite, run))
+    folder = paths.run(run, "training")
+    _drop_stale(folder, identity)
+    allow_safe_resume()
+    enter_mmdet()
+    runner = Runner.from_cfg(_runner_config(suite, run, paths, folder, workers, launcher))
+    weights = suite.detection2d.model.initial_weights
+    resumable = (folder / "last_checkpoint").is_file()
+    if weights is not None and not resumable:
+        load_initial_weights(_bare(runner.model), paths.weights(weights))
+    progress = next(hook for hook in runner.hooks if type(hook).__name__ == "Progress")
+    runner.train()
+    if not is_main_process():
+        return
+    model = _bare(runner.model)
+    with write_atomic(paths.run(run, "checkpoint.pth")) as temporary:
+        state = {k: v.cpu() for k, v in model.state_dict().items()}
+        about = {"run": run.as_dict(), "config_hash": identity}
+        torch.save({"state_dict": state, "about": about}, temporary)
+    provenance = collect_provenance(started)
+    duration = provenance["duration_s"]
+    iterations = runner.max_iters - progress.first
+    images = iterations * suite.detection2d.schedule.batch
+    write_json(
+        paths.run(run, "train.json"),
+        {
+            "run": run.as_dict(),
+            "config_hash": identity,
+            "training": {
+                "initial_weights": describe_initial_weights(suite.detection2d.model),
+                "iterations": runner.max_iters,
+                "epochs": suite.detection2d.schedule.epochs,
+                "duration_s": duration,
+                "images_per_s": round(images / duration, 2) if iterations else None,
+            },
+            "resumed_at": progress.first or None,
+            "losses": progress.losses,
+            "provenance": provenance,
+        },
+    )
+    shutil.rmtree(folder)
+
+
+def _drop_stale(folder: Path, identity: str) -> None:
+    """Begin anew if the interrupted training in `folder` was of other settings."""
+    stamp = folder / "config_hash"
+    if folder.exists() and (not stamp.is_file() or stamp.read_text() != identity):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(identity)
+
+
+def _bare(model: Any) -> Any:
+    return model.module if hasattr(model, "module") else model
+
+
+def _runner_config(
+    suite: Suite, run: Run, paths: Paths, folder: Path, workers: int, launcher: str
+) -> Config:
+    task = suite.detection2d
+    schedule = task.schedule
+    world = int(os.environ["WORLD_SIZE"]) if launcher == "pytorch" else 1
+    if schedule.batch % world:
+        raise UserError(
+            f"schedule.batch: {schedule.batch} images cannot be shared by {world} GPUs; "
+            "use a number of GPUs that divides it"
+        )
+    dataset = dataset_config(suite, run, paths, "train", schedule.flip)
+    iterations = schedule.epochs * math.ceil(count_images(paths.annotations("train")) / schedule.batch)
+    warmup = min(schedule.warmup_iterations, iterations // 2)
+    optimizer = {**copy.deepcopy(schedule.optimizer), "lr": task.methods[run.method].learning_rate}
+    clip = None if schedule.clip_norm is None else {"max_norm": schedule.clip_norm}
+    linear_decay = {"type": "PolyLR", "power": 1.0, "eta_min": 0.0, "by_epoch": False}
+    warm = {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0}
+    batch = schedule.batch // world
+    return Config(
+        {
+            "model": model_config(suite, run, paths),
+            "work_dir": str(folder),
+            "experiment_name": "training",
+            "launcher": launcher,
+            "env_cfg": {
+                "mp_cfg": {"mp_start_method": "fork", "opencv_num_threads": 0},
+                "dist_cfg": {"backend": "nccl" if torch.cuda.is_available() else "gloo"},
+            },
+            "resume": True,
+            "randomness": {"seed": run.seed},
+            "default_scope": "mmdet",
+            "log_level": "WARNING",
+            "train_dataloader": {
+                "batch_size": batch,
+                "num_workers": workers,
+                "dataset": {"type": "LZUDraws", "dataset": dataset, "seed": run.seed},
+                "sampler": {"type": "LZUDrawSampler", "batch": batch},
+                "collate_fn": {"type": "pseudo_collate"},
+            },
+            "train_cfg": {"type": "LZUTrainLoop", "max_iters": iterations},
+            "optim_wrapper": {"type": "OptimWrapper", "optimizer": optimizer, "clip_grad": clip},
+            "param_scheduler": [
+                *([{**warm, "end": warmup}] if warmup else []),
+                {**linear_decay, "begin": 0, "end": iterations},
+            ],
+            "default_hooks": {
+                "checkpoint": {
+                    "type": "CheckpointHook",
+                    "interval": schedule.checkpoint_every,
+                    "by_epoch": False,
+                    # Two, because mmengine removes the oldest before the newest is complete.
+                    "max_keep_ckpts": 2,
+                    "save_last": False,
+                },
+            },
+            "custom_hooks": [
+                {
+                    "type": "LZUProgress",
+                    "name": f"{run.method} {run.variant} seed{run.seed}",
+                }
+            ],
+        }
+    )

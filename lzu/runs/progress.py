@@ -1,0 +1,56 @@
+"""Telling how far a training is, in few lines."""
+
+import math
+import sys
+import time
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from lzu.errors import UserError
+
+
+@HOOKS.register_module(name="LZUProgress")
+class Progress(Hook):
+    """One line to standard error each `parts`-th of a training, and a stop if the loss is lost."""
+
+    priority = "LOW"
+
+    def __init__(self, name: str, parts: int = 10) -> None:
+        self.name = name
+        self.parts = parts
+        self.losses: list[tuple[int, float]] = []
+
+    def before_train(self, runner: Any) -> None:
+        """Remember where this session starts."""
+        self.first = runner.iter
+        self.started = time.monotonic()
+        if self.first:
+            _say(f"{self.name}: resumed at iteration {self.first} of {runner.max_iters}")
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Check the loss; report now and then."""
+        done, total = runner.iter + 1, runner.max_iters
+        step = max(1, total // self.parts)
+        if done % step and done != total:
+            return
+        loss = float(outputs["loss"])
+        if not math.isfinite(loss):
+            raise UserError(
+                f"{self.name}: the loss is {loss} at iteration {done}; lower the learning rate, "
+                "lengthen the warm-up or set schedule.clip_norm"
+            )
+        self.losses.append((done, round(loss, 5)))
+        pace = (time.monotonic() - self.started) / (done - self.first)
+        left = pace * (total - done)
+        _say(
+            f"{self.name}: {100 * done // total:3d} %  iteration {done}/{total}  loss {loss:.3f}  "
+            f"{pace:.2f} s/iteration  {left / 60:.1f} min left"
+        )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

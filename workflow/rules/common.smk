@@ -1,0 +1,132 @@
+import json
+import sys
+from pathlib import Path
+
+from lzu.errors import UserError
+from lzu.experiments.config import parse_suite, planned_runs, training_identity
+from lzu.experiments.paths import Paths
+from lzu.experiments.run import METHODS, Run
+from lzu.report.collect import find_result_files
+
+# A suite file given with --configfile replaces the default one: merging the two would leave
+# settings of the one in the other.
+if not config:
+
+    configfile: "config/demo.yaml"
+
+
+LZU = f"{sys.executable} -m lzu.cli"
+
+
+def checked(settings):
+    """The suite, or one message and no traceback."""
+    try:
+        return parse_suite(settings, "the suite file (--configfile, --config)")
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def checked_root(dataset):
+    """Stop before planning if real data is not where the suite says."""
+    if dataset.synthetic is None and not Path(dataset.root).is_dir():
+        raise WorkflowError(
+            f"detection2d.dataset.root: there is no folder {dataset.root}. Put Argoverse 1.1 "
+            "tracking (argoverse.org) and the Argoverse-HD annotations (streaming perception "
+            "project) there, in the layout that README describes, or set the key to where they are."
+        )
+
+
+SUITE = checked(config)
+PATHS = Paths(SUITE)
+DETECTION = SUITE.detection2d
+RUNS = planned_runs(SUITE) if SUITE.mode == "compute" else []
+SPLITS = ("train", "val")
+# The verbs read the settings as Snakemake resolved them, --config included.
+SETTINGS = PATHS.root / "config.json"
+RUN_FOLDER = PATHS.root / "runs/detection2d/{method}/{scales}/seed{seed}"
+
+
+wildcard_constraints:
+    split="|".join(SPLITS),
+    method="|".join(METHODS),
+    scales=r"[0-9.]+-[0-9.]+",
+    seed=r"[0-9]+",
+
+
+def of_runs(name):
+    """The file `name` of every planned run."""
+    return [PATHS.run(run, name) for run in RUNS]
+
+
+def timings():
+    """The timing file of every planned method and scale."""
+    return sorted({PATHS.timing(run) for run in RUNS})
+
+
+def run_of(wildcards, seed=None):
+    """The run that a rule's wildcards name."""
+    given, seen = map(float, wildcards.scales.split("-"))
+    number = int(wildcards.seed) if seed is None else seed
+    return Run(SUITE.suite, "detection2d", wildcards.method, given, seen, number)
+
+
+def run_arguments(wildcards, seed=None):
+    """The command line's words for a run."""
+    run = run_of(wildcards, seed)
+    return (
+        f"--method {run.method} --from {run.from_scale:g} --to {run.to_scale:g} --seed {run.seed}"
+    )
+
+
+def identity(wildcards):
+    """All settings that the trained weights depend on: a change in them retrains."""
+    return json.dumps(training_identity(SUITE, run_of(wildcards)), sort_keys=True)
+
+
+def prior_of(wildcards):
+    """The prior that a method's warp is made from, if it has one."""
+    return [] if wildcards.method == "uniform" else [PATHS.prior(DETECTION.prior)]
+
+
+def priors():
+    """The picture of every prior in use."""
+    used = any(run.method != "uniform" for run in RUNS)
+    return [PATHS.prior_picture(DETECTION.prior)] if used else []
+
+
+def initial_weights():
+    """The checkpoint that runs start from, if the suite names one."""
+    weights = DETECTION.model.initial_weights
+    return [] if weights is None else [PATHS.weights(weights)]
+
+
+def kept():
+    """In cached mode, the result files under version control."""
+    if SUITE.mode == "compute":
+        return []
+    metrics, timing = find_result_files(PATHS.results, SUITE.suite, "cached")
+    return metrics + timing
+
+
+def world():
+    """The mark of a complete synthetic dataset; nothing for real data."""
+    root = Path(DETECTION.dataset.root)
+    return [] if DETECTION.dataset.synthetic is None else [root / "world.json"]
+
+
+def first_checkpoint(wildcards):
+    """The trained weights that a timing uses: those of the suite's first seed."""
+    return PATHS.run(run_of(wildcards, DETECTION.seeds[0]), "checkpoint.pth")
+
+
+if SUITE.mode == "compute":
+    checked_root(DETECTION.dataset)
+TABLES = [
+    PATHS.tables / name
+    for name in ("table1.csv", "table1.md", "table1.tex", "table1.txt", "table1_paired.csv")
+]
+FIGURES = [
+    PATHS.figures / f"figure7_detection2d{view}.{form}"
+    for view in ("", "_end_to_end")
+    for form in ("png", "pdf", "svg")
+]

@@ -1,0 +1,70 @@
+localrules:
+    settings,
+
+
+rule settings:
+    """The suite as Snakemake resolved it. Its rules depend on what they use of it by `params`."""
+    output:
+        SETTINGS,
+    params:
+        suite=SUITE.model_dump_json(indent=1),
+    log:
+        "logs/settings.log",
+    shell:
+        "cat >{output} 2>{log} <<'END'\n{params.suite}\nEND"
+
+
+if DETECTION.dataset.synthetic is not None:
+
+    rule world:
+        """The synthetic dataset, in Argoverse-HD's layout."""
+        input:
+            settings=ancient(SETTINGS),
+        output:
+            Path(DETECTION.dataset.root) / "world.json",
+        params:
+            world=json.dumps([DETECTION.dataset.native_size, DETECTION.dataset.synthetic]),
+        log:
+            "logs/{suite}/world.log".format(suite=SUITE.suite),
+        threads: 16
+        resources:
+            runtime="4h",
+            mem="8GB",
+        shell:
+            "{LZU} world --config {input.settings} --threads {threads} 2>&1 | tee {log}"
+
+
+rule prepare:
+    """Check a split and write it as COCO."""
+    input:
+        world(),
+        settings=ancient(SETTINGS),
+    output:
+        annotations=PATHS.annotations("{split}"),
+        findings=PATHS.findings("{split}"),
+    params:
+        dataset=DETECTION.dataset.model_dump_json(),
+    log:
+        f"logs/{SUITE.suite}/prepare_{{split}}.log",
+    threads: 8
+    resources:
+        runtime="4h",
+        mem="8GB",
+    shell:
+        "{LZU} prepare --config {input.settings} --split {wildcards.split} --threads {threads}"
+        " 2>&1 | tee {log}"
+
+
+if DETECTION.model.initial_weights is not None:
+
+    rule weights:
+        """The checkpoint that all runs start from."""
+        input:
+            settings=ancient(SETTINGS),
+        output:
+            PATHS.weights(DETECTION.model.initial_weights),
+        log:
+            f"logs/{SUITE.suite}/weights.log",
+        retries: 2
+        shell:
+            "{LZU} weights --config {input.settings} 2>&1 | tee {log}"

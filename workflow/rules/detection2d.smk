@@ -1,0 +1,93 @@
+rule train:
+    """Train one run; a killed one goes on from its last checkpoint."""
+    input:
+        initial_weights(),
+        prior_of,
+        annotations=PATHS.annotations("train"),
+        settings=ancient(SETTINGS),
+    output:
+        checkpoint=RUN_FOLDER / "checkpoint.pth",
+        record=RUN_FOLDER / "train.json",
+    params:
+        run=run_arguments,
+        identity=identity,
+        processes=lambda wildcards, resources: max(1, resources.gpu),
+    log:
+        f"logs/{SUITE.suite}/train/{{method}}/{{scales}}/seed{{seed}}.log",
+    benchmark:
+        f"logs/{SUITE.suite}/train/{{method}}/{{scales}}/seed{{seed}}.tsv"
+    threads: 1
+    resources:
+        gpu=0,
+        runtime="5d",
+        mem="32GB",
+    shell:
+        "{LZU} train --config {input.settings} {params.run} --threads {threads}"
+        " --processes {params.processes} 2>&1 | tee {log}"
+
+
+rule predict:
+    """Detect on the validation images."""
+    input:
+        prior_of,
+        annotations=PATHS.annotations("val"),
+        checkpoint=RUN_FOLDER / "checkpoint.pth",
+        settings=ancient(SETTINGS),
+    output:
+        RUN_FOLDER / "predictions.json",
+    params:
+        run=run_arguments,
+    log:
+        f"logs/{SUITE.suite}/predict/{{method}}/{{scales}}/seed{{seed}}.log",
+    benchmark:
+        f"logs/{SUITE.suite}/predict/{{method}}/{{scales}}/seed{{seed}}.tsv"
+    threads: 1
+    resources:
+        gpu=0,
+        runtime="8h",
+        mem="32GB",
+    shell:
+        "{LZU} predict --config {input.settings} {params.run} --threads {threads} 2>&1 | tee {log}"
+
+
+rule score:
+    """COCO average precision of the predictions."""
+    input:
+        annotations=PATHS.annotations("val"),
+        predictions=RUN_FOLDER / "predictions.json",
+        record=RUN_FOLDER / "train.json",
+        settings=ancient(SETTINGS),
+    output:
+        RUN_FOLDER / "metrics.json",
+    params:
+        run=run_arguments,
+    log:
+        f"logs/{SUITE.suite}/score/{{method}}/{{scales}}/seed{{seed}}.log",
+    resources:
+        runtime="1h",
+        mem="8GB",
+    shell:
+        "{LZU} score --config {input.settings} {params.run} 2>&1 | tee {log}"
+
+
+rule time:
+    """Latency of one method at one scale; all cores, so that nothing runs beside it."""
+    input:
+        prior_of,
+        checkpoint=first_checkpoint,
+        annotations=PATHS.annotations("val"),
+        settings=ancient(SETTINGS),
+    output:
+        PATHS.root / "timing/detection2d/{method}/{scales}.json",
+    params:
+        run=lambda wildcards: run_arguments(wildcards, DETECTION.seeds[0]),
+        timing=DETECTION.timing.model_dump_json(),
+    log:
+        f"logs/{SUITE.suite}/time/{{method}}/{{scales}}.log",
+    threads: workflow.cores or 8
+    resources:
+        gpu=0,
+        runtime="1h",
+        mem="16GB",
+    shell:
+        "{LZU} time --config {input.settings} {params.run} --threads {threads} 2>&1 | tee {log}"

@@ -1,0 +1,23 @@
+rule prior:
+    """Dataset-wide saliency of the training boxes, and its picture."""
+    input:
+        annotations=PATHS.annotations("train"),
+        settings=ancient(SETTINGS),
+    output:
+        prior=PATHS.prior(DETECTION.prior),
+        about=PATHS.prior_picture(DETECTION.prior).with_suffix(".json"),
+        picture=report(
+            PATHS.prior_picture(DETECTION.prior),
+            caption="../report/prior.rst",
+            category="Priors",
+        ),
+    params:
+        prior=DETECTION.prior.model_dump_json(),
+    log:
+        f"logs/{SUITE.suite}/prior.log",
+    threads: 2
+    resources:
+        runtime="30m",
+        mem="8GB",
+    shell:
+        "{LZU} prior --config {input.settings} --threads {threads} 2>&1 | tee {log}"

@@ -1,0 +1,50 @@
+rule collect:
+    """All results of the suite in one long table."""
+    input:
+        of_runs("metrics.json"),
+        timings(),
+        kept(),
+        settings=ancient(SETTINGS),
+    output:
+        PATHS.collected,
+    params:
+        # which runs are meant: a change of scales, seeds or mode collects again
+        runs=[str(run.path) for run in RUNS],
+        mode=SUITE.mode,
+    log:
+        f"logs/{SUITE.suite}/collect.log",
+    shell:
+        "{LZU} collect --config {input.settings} 2>&1 | tee {log}"
+
+
+rule tables:
+    """Table 1, published and measured side by side."""
+    input:
+        PATHS.collected,
+        expand("results/published/table1_argoverse_hd_detection.csv"),
+        settings=ancient(SETTINGS),
+    output:
+        report(TABLES[0], caption="../report/table1.rst", category="Tables"),
+        TABLES[1:],
+    params:
+        machine=SUITE.machine,
+    log:
+        f"logs/{SUITE.suite}/tables.log",
+    shell:
+        "{LZU} tables --config {input.settings} 2>&1 | tee {log}"
+
+
+rule figures:
+    """Figure 7: accuracy against latency, with the Pareto front."""
+    input:
+        PATHS.collected,
+        settings=ancient(SETTINGS),
+    output:
+        report(FIGURES[0], caption="../report/figure7.rst", category="Figures"),
+        FIGURES[1:],
+    params:
+        machine=SUITE.machine,
+    log:
+        f"logs/{SUITE.suite}/figures.log",
+    shell:
+        "{LZU} figures --config {input.settings} 2>&1 | tee {log}"
