@@ -114,7 +114,7 @@ class Table:
         raise KeyError(f"{self.name} has no column {metric!r}")
 
     def baseline_of(self, row: TableRow) -> TableRow | None:
-        """The uniform row at the scales of `row`; None for a uniform row, or where there is none."""
+        """The uniform row at the scales of `row`; None if that is uniform, or there is none."""
         if row.method == BASELINE:
             return None
         for other in self.rows:

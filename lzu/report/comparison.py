@@ -32,7 +32,7 @@ class CellResult:
 
 @dataclass(frozen=True)
 class RowResult:
-    """A row of the table: `cells` by metric, the seeds that were measured, `quartiles` of latencies.
+    """A row of the table: its `cells` by metric, and the seeds that were measured.
 
     `quartiles` maps a timing's metric to its 25 % and 75 % quantiles over rounds.
     """
@@ -219,11 +219,13 @@ def _unlisted(table: Table, scores: pd.DataFrame) -> tuple[str, ...]:
         (row.method, row.from_scale, row.to_scale, options_text(row.options)) for row in table.rows
     }
     found = scores[["method", "from_scale", "to_scale", "options"]].drop_duplicates()
-    return tuple(
-        f"{to:g}x {METHOD_LABELS[method]} from {given:g}x {'' if options == '{}' else options}".strip()
-        for method, given, to, options in found.itertuples(index=False)
-        if (method, given, to, options) not in listed
-    )
+    names = []
+    for key in found.itertuples(index=False):
+        if tuple(key) not in listed:
+            shown = "" if key.options == "{}" else f" {key.options}"
+            label = METHOD_LABELS[key.method]
+            names.append(f"{key.to_scale:g}x {label} from {key.from_scale:g}x{shown}")
+    return tuple(names)
 
 
 def _quartiles(table: Table, timings: pd.DataFrame) -> dict[str, tuple[float, float]]:

@@ -76,7 +76,7 @@ def usable_cores() -> int:
 
 
 def gpu_and_driver() -> tuple[str | None, str | None]:
-    """Names of the GPUs ("2 x NAME" where alike) and the driver; (None, None) without nvidia-smi."""
+    """Names of the GPUs ("2 x NAME" where alike) and the driver; None without nvidia-smi."""
     text = _output_of(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"])
     lines = [line.rsplit(",", 1) for line in (text or "").splitlines() if "," in line]
     if not lines:
