@@ -69,7 +69,7 @@ def footnotes(table: Table, scores: pd.DataFrame, timings: pd.DataFrame) -> list
             f"Latency from machine {machine} ({chips}): {first['device']}, {first['dtype']}, "
             f"{first['threads']} threads, batch 1, median of {_span(timings, 'rounds')} rounds; "
             f"published on one {table.published_device}. ms: the paper's protocol, baseline plus "
-            "the zoom and unzoom operations alone. ms e2e: from the full image in memory to detections."
+            "the zoom and unzoom operations alone. ms e2e: from the image in memory to detections."
         )
     both = pd.concat([scores, timings])
     if not both.empty:
