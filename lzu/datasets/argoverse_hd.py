@@ -1,0 +1,96 @@
+"""Reader of Argoverse-HD's files, real or synthetic.
+
+Layout below a root: images in `Argoverse-1.1/tracking/{seq_dirs[sid]}/{name}`, annotations in
+`Argoverse-HD/annotations/{train,val}.json`. Boxes are left, top, width, height in pixels.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lzu.errors import UserError
+
+IMAGE_FOLDER = "Argoverse-1.1/tracking"
+ANNOTATION_FOLDER = "Argoverse-HD/annotations"
+MARKER = "world.json"
+"""File in the root of a synthetic world; the real dataset has none."""
+
+WHERE = (
+    "get the images of Argoverse 1.1 (3D tracking, ring_front_center) from "
+    "https://www.argoverse.org/av1.html and the annotations (Argoverse-HD) from "
+    "https://www.cs.cmu.edu/~mengtial/proj/streaming/, and unpack both into that folder"
+)
+
+KEYS = {
+    "categories": ("id", "name"),
+    "images": ("id", "sid", "fid", "name", "width", "height"),
+    "annotations": ("id", "image_id", "category_id", "bbox"),
+}
+"""Required lists of records, with the keys that each record must have."""
+
+
+@dataclass(frozen=True)
+class ArgoverseHD:
+    """One split as it stands in its JSON file, not yet validated.
+
+    Attributes:
+        root: folder of the dataset.
+        split: "train", "val", or another file's stem.
+        path: the annotation file.
+        data: its content.
+    """
+
+    root: Path
+    split: str
+    path: Path
+    data: dict[str, Any]
+
+    def file_name(self, image: dict[str, Any]) -> str:
+        """Path of an image relative to the root, with forward slashes."""
+        return f"{IMAGE_FOLDER}/{self.data['seq_dirs'][image['sid']].strip('/')}/{image['name']}"
+
+    @property
+    def source(self) -> str:
+        """ "synthetic" or "real"."""
+        return "synthetic" if (self.root / MARKER).exists() else "real"
+
+
+def annotation_path(root: str | os.PathLike[str], split: str) -> Path:
+    """Where the annotations of a split are expected."""
+    return Path(root) / ANNOTATION_FOLDER / f"{split}.json"
+
+
+def load(root: str | os.PathLike[str], split: str) -> ArgoverseHD:
+    """Read the annotations of a split.
+
+    Raises:
+        UserError: the root or the file is missing (says where to get the dataset), the file is no
+            valid JSON (says the line and column), or it is not laid out as Argoverse-HD's.
+    """
+    root, path = Path(root), annotation_path(root, split)
+    if not root.is_dir() or not any(root.iterdir()):
+        state = "is empty" if root.is_dir() else "does not exist"
+        raise UserError(f"the Argoverse-HD root {root} {state} (expected {path}): {WHERE}")
+    if not path.is_file():
+        raise UserError(f"Argoverse-HD's annotations are missing: expected {path}: {WHERE}")
+    try:
+        data = json.loads(path.read_bytes().decode("utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path} is not valid JSON at line {error.lineno}, column {error.colno} "
+            f"({error.msg}; the file has {path.stat().st_size} bytes): "
+            "it is probably truncated; get it again"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not text (byte {error.start}): get it again") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path} holds a {type(data).__name__}, not an object: get it again")
+    missing = [key for key in (*KEYS, "seq_dirs") if not isinstance(data.get(key), list)]
+    if missing:
+        raise UserError(
+            f"{path} has no list {', '.join(map(repr, missing))}: it is not an annotation file of "
+            f"Argoverse-HD; {WHERE}"
+        )
+    return ArgoverseHD(root, split, path, data)

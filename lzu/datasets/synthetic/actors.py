@@ -1,0 +1,116 @@
+"""Everything that stands or moves in a sequence, as arrays."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lzu.datasets.classes import CLASSES, TRAIN_IDS
+from lzu.datasets.synthetic.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class Actors:
+    """N actors; positions are on the road: s along it, d to the left (road.Road).
+
+    Attributes:
+        meshes: for each actor its mesh, or a stride of meshes for people who walk.
+        palette: (N, slots, 3) colours.
+        label: (N,) category id in `CLASSES`, or -1.
+        semantic: (N,) Cityscapes trainId.
+        group: (N,) row of the sequence's displacements that carries the actor along s.
+        s, d, z, yaw: (N,) place at time 0; yaw relative to the road's heading.
+        speed_s, speed_d: (N,) own speed in m/s along and across the road.
+        sway: (N, 3) amplitude (m), period (s) and phase of an oscillation along s.
+        scale: (N,) size factor.
+        blocks: (N,) bool, hides what is behind it (buildings).
+        parent: (N,) index of the vehicle that a rider sits on, or -1.
+        attribute: (N,) nuScenes-like attribute name, "" for none.
+        crossing: (N,) index of the crossing whose signal a traffic light shows, or -1.
+        side: (N,) 0 for lights of the main street, 1 for those of the side street.
+    """
+
+    meshes: tuple[tuple[Mesh, ...], ...]
+    palette: np.ndarray
+    label: np.ndarray
+    semantic: np.ndarray
+    group: np.ndarray
+    s: np.ndarray
+    d: np.ndarray
+    z: np.ndarray
+    yaw: np.ndarray
+    speed_s: np.ndarray
+    speed_d: np.ndarray
+    sway: np.ndarray
+    scale: np.ndarray
+    blocks: np.ndarray
+    parent: np.ndarray
+    attribute: tuple[str, ...]
+    crossing: np.ndarray
+    side: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.meshes)
+
+
+@dataclass
+class ActorList:
+    """Collects actors row by row."""
+
+    rows: list[dict] = field(default_factory=list)
+
+    def add(
+        self,
+        meshes: tuple[Mesh, ...],
+        palette: np.ndarray,
+        semantic: str,
+        s: float,
+        d: float,
+        *,
+        label: str = "",
+        group: int = 0,
+        z: float = 0.0,
+        yaw: float = 0.0,
+        speed_s: float = 0.0,
+        speed_d: float = 0.0,
+        sway: tuple[float, float, float] = (0.0, 1.0, 0.0),
+        scale: float = 1.0,
+        blocks: bool = False,
+        parent: int = -1,
+        attribute: str = "",
+        crossing: int = -1,
+        side: int = 0,
+    ) -> int:
+        """Append one actor (see `Actors` for the meaning); returns its index."""
+        self.rows.append(
+            dict(
+                meshes=meshes,
+                palette=palette,
+                label=CLASSES.index(label) if label else -1,
+                semantic=TRAIN_IDS[semantic],
+                group=group,
+                s=s,
+                d=d,
+                z=z,
+                yaw=yaw,
+                speed_s=speed_s,
+                speed_d=speed_d,
+                sway=sway,
+                scale=scale,
+                blocks=blocks,
+                parent=parent,
+                attribute=attribute,
+                crossing=crossing,
+                side=side,
+            )
+        )
+        return len(self.rows) - 1
+
+    def build(self) -> Actors:
+        """All rows as arrays."""
+        columns = {key: [row[key] for row in self.rows] for key in self.rows[0]}
+        arrays = {
+            key: tuple(column) if key in ("meshes", "attribute") else np.array(column)
+            for key, column in columns.items()
+        }
+        arrays["palette"] = arrays["palette"].astype(np.float32)
+        return Actors(**arrays)

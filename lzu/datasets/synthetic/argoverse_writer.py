@@ -1,0 +1,207 @@
+"""Writes the synthetic world in the layout of Argoverse-HD."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from lzu.datasets.argoverse_hd import ANNOTATION_FOLDER, IMAGE_FOLDER, MARKER
+from lzu.datasets.classes import CLASSES, COCO_INDICES, coco_mapping
+from lzu.datasets.synthetic.config import SPLITS, WorldConfig
+from lzu.datasets.synthetic.render import make_stage, render
+from lzu.errors import UserError
+
+CAMERA = "ring_front_center"
+
+
+def generator_version() -> str:
+    """Hash of the generator's source: worlds of different versions are not comparable."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    for path in sorted([*folder.glob("*.py"), folder.parent / "classes.py"]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def provenance(world: WorldConfig) -> dict[str, Any]:
+    """What `world.json` holds: how to make the same data again."""
+    return {
+        "schema": "lzu-world/1",
+        "format": "argoverse_hd",
+        "config": world.to_dict(),
+        "generator_version": generator_version(),
+        "opencv": cv2.__version__,
+    }
+
+
+def write_argoverse_hd(
+    root: str | os.PathLike[str],
+    world: WorldConfig,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write both splits of `world` below `root`; returns `root`.
+
+    Everything is written beside `root` and renamed at the end, so that an interrupted call leaves
+    no `root`. If `root` already holds exactly this world, nothing is done; another synthetic world
+    there is replaced.
+
+    Args:
+        root: folder that is to hold `Argoverse-1.1`, `Argoverse-HD` and `world.json`.
+        world: what to make.
+        jobs: number of processes; the bytes do not depend on it.
+        progress: called with the number of sequences done and their total.
+
+    Raises:
+        UserError: `root` holds something else than a synthetic world.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, not {jobs}")
+    root = Path(root)
+    marker = provenance(world)
+    if _holds(root, marker):
+        return root
+    _clear_leftovers(root)
+    temporary = root.with_name(f".{root.name}.{os.getpid()}.partial")
+    try:
+        temporary.mkdir(parents=True)
+        _write(temporary, world, jobs, progress)
+        (temporary / MARKER).write_text(json.dumps(marker, indent=1, sort_keys=True) + "\n")
+        if root.exists():
+            shutil.rmtree(root)
+        temporary.rename(root)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return root
+
+
+def _holds(root: Path, marker: dict[str, Any]) -> bool:
+    """Whether `root` holds the world of `marker`; refuses folders that we did not make."""
+    if not root.exists():
+        return False
+    if not root.is_dir():
+        raise UserError(f"{root} is a file: give a folder for the synthetic world")
+    path = root / MARKER
+    if not path.exists():
+        if any(root.iterdir()):
+            raise UserError(
+                f"{root} is not empty and has no {MARKER}, so it is no synthetic world: "
+                "give another folder, or remove this one"
+            )
+        return False
+    try:
+        return json.loads(path.read_text()) == marker
+    except ValueError:
+        return False
+
+
+def _clear_leftovers(root: Path) -> None:
+    """Remove what killed writers of the same root have left."""
+    for path in root.parent.glob(f".{root.name}.*.partial"):
+        owner = path.name.split(".")[-2]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _write(
+    root: Path, world: WorldConfig, jobs: int, progress: Callable[[int, int], None] | None
+) -> None:
+    tasks = [(split, index) for split in SPLITS for index in range(world.sequences(split))]
+    work = partial(_write_sequence, root, world)
+    results: dict[str, list[list[dict[str, Any]]]] = {split: [] for split in SPLITS}
+
+    def collect(outputs: Any) -> None:
+        for done, ((split, _), frames) in enumerate(zip(tasks, outputs, strict=True), 1):
+            results[split].append(frames)
+            if progress is not None:
+                progress(done, len(tasks))
+
+    if jobs == 1 or len(tasks) < 2:
+        collect(map(work, tasks))
+    else:
+        # Spawned, because a caller may have threads (PyTorch's, OpenCV's) that do not survive a
+        # fork.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
+            collect(pool.map(work, tasks))
+    folder = root / ANNOTATION_FOLDER
+    folder.mkdir(parents=True)
+    for split in SPLITS:
+        text = json.dumps(_annotations(world, split, results[split]), separators=(",", ":"))
+        (folder / f"{split}.json").write_text(text)
+
+
+def sequence_name(split: str, index: int) -> str:
+    """Folder name of a sequence."""
+    return f"synthetic-{split}-{index:04d}"
+
+
+def _write_sequence(root: Path, world: WorldConfig, task: tuple[str, int]) -> list[dict[str, Any]]:
+    """Write the images of one sequence; its frames as {name, boxes: [(category, track, ltwh)]}."""
+    split, index = task
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        folder = root / IMAGE_FOLDER / split / sequence_name(split, index) / CAMERA
+        folder.mkdir(parents=True)
+        stage = make_stage(world, split, index)
+        frames = []
+        for number in range(world.frames_per_sequence):
+            frame = render(stage, number)
+            stamp = 315_970_000_000_000_000 + round(number * world.frame_interval_s * 1e9)
+            name = f"{CAMERA}_{stamp}.jpg"
+            options = [cv2.IMWRITE_JPEG_QUALITY, world.jpeg_quality]
+            done, data = cv2.imencode(".jpg", frame.image, options)
+            if not done:
+                raise RuntimeError(f"OpenCV could not encode {folder / name}")
+            (folder / name).write_bytes(data)
+            boxes = []
+            for box in frame.boxes:
+                left, top = round(box.left, 2), round(box.top, 2)
+                size = (round(box.right - left, 2), round(box.bottom - top, 2))
+                boxes.append((box.category, box.track, (left, top, *size)))
+            frames.append({"name": name, "boxes": boxes})
+        return frames
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _annotations(
+    world: WorldConfig, split: str, sequences: list[list[dict[str, Any]]]
+) -> dict[str, Any]:
+    images, annotations = [], []
+    tracks: dict[tuple[int, int], int] = {}
+    for sid, frames in enumerate(sequences):
+        for fid, frame in enumerate(frames):
+            image = {"id": len(images), "sid": sid, "fid": fid, "name": frame["name"]}
+            images.append(image | {"width": world.width, "height": world.height})
+            for category, actor, box in frame["boxes"]:
+                annotations.append(
+                    {
+                        "id": len(annotations),
+                        "image_id": image["id"],
+                        "category_id": category,
+                        "bbox": list(box),
+                        "area": round(box[2] * box[3], 4),
+                        "iscrowd": 0,
+                        "track": tracks.setdefault((sid, actor), len(tracks)),
+                    }
+                )
+    names = [sequence_name(split, index) for index in range(len(sequences))]
+    return {
+        "categories": [{"id": k, "name": name} for k, name in enumerate(CLASSES)],
+        "images": images,
+        "annotations": annotations,
+        "sequences": names,
+        "seq_dirs": [f"{split}/{name}/{CAMERA}" for name in names],
+        "coco_subset": list(COCO_INDICES),
+        "coco_mapping": coco_mapping(),
+    }

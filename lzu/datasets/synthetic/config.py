@@ -1,0 +1,119 @@
+"""What a synthetic world is made from."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from lzu.datasets.classes import CLASSES
+from lzu.errors import UserError
+
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """A synthetic world; equal configurations give equal bytes.
+
+    Attributes:
+        width, height: native image size in pixels; the field of view follows the width, so the
+            same scene is seen at every size of the same aspect ratio.
+        seed: seed of everything random in the world.
+        train_sequences, val_sequences: number of sequences in each split.
+        frames_per_sequence: frames in a sequence.
+        frame_interval_s: time between frames in seconds (0.1 = 10 Hz); longer intervals make few
+            frames more diverse.
+        classes: which of the eight classes of Argoverse-HD appear. Category ids never change.
+        density: multiplier of the natural frequency of a class, by name; classes not named: 1.
+        min_box_fraction: objects whose visible box is lower than this fraction of the image's
+            height are not labelled (nor, well below it, drawn).
+        min_visible_fraction: objects of which less than this fraction of the pixels inside the
+            image is visible are not labelled.
+        horizontal_fov_deg: horizontal field of view of the front camera in degrees.
+        jpeg_quality: 1 to 100, of the written images.
+        sensor_noise: amplitude of the sensor's noise in grey levels (0: none).
+
+    Raises:
+        UserError: a value is out of range or a class is unknown.
+    """
+
+    width: int = 1920
+    height: int = 1200
+    seed: int = 0
+    train_sequences: int = 65
+    val_sequences: int = 24
+    frames_per_sequence: int = 200
+    frame_interval_s: float = 0.1
+    classes: tuple[str, ...] = CLASSES
+    density: Mapping[str, float] = field(default_factory=dict)
+    min_box_fraction: float = 0.008
+    min_visible_fraction: float = 0.25
+    horizontal_fov_deg: float = 69.0
+    jpeg_quality: int = 90
+    sensor_noise: float = 3.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "density", dict(self.density))
+        for name, low in (("width", 64), ("height", 64), ("frames_per_sequence", 1)):
+            _require(getattr(self, name) >= low, name, getattr(self, name), f"at least {low}")
+        for name in ("seed", "train_sequences", "val_sequences", "sensor_noise"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _require(
+            math.isfinite(self.frame_interval_s) and self.frame_interval_s > 0,
+            "frame_interval_s",
+            self.frame_interval_s,
+            "above 0",
+        )
+        for name in ("min_box_fraction", "min_visible_fraction"):
+            _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "in [0, 1)")
+        fov = self.horizontal_fov_deg
+        _require(10 <= fov <= 140, "horizontal_fov_deg", fov, "from 10 to 140")
+        _require(1 <= self.jpeg_quality <= 100, "jpeg_quality", self.jpeg_quality, "from 1 to 100")
+        for name in (*self.classes, *self.density):
+            known = ", ".join(CLASSES)
+            _require(name in CLASSES, "classes/density", name, f"one of: {known}")
+        for name, value in self.density.items():
+            _require(math.isfinite(value) and value >= 0, f"density.{name}", value, "0 or more")
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Native size as (height, width) in pixels."""
+        return self.height, self.width
+
+    @property
+    def min_box_height(self) -> float:
+        """Height in pixels below which a box is not labelled."""
+        return self.min_box_fraction * self.height
+
+    def sequences(self, split: str) -> int:
+        """Number of sequences in `split` ("train" or "val")."""
+        if split not in SPLITS:
+            raise ValueError(f"unknown split {split!r}: expected one of {SPLITS}")
+        return self.train_sequences if split == "train" else self.val_sequences
+
+    def multiplier(self, name: str) -> float:
+        """Density multiplier of class `name`; 0 if the class does not appear."""
+        return float(self.density.get(name, 1.0)) if name in self.classes else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, fit for JSON."""
+        values = asdict(self)
+        values["classes"] = list(self.classes)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "WorldConfig":
+        """The inverse of `to_dict`; missing keys take their defaults, unknown ones are refused."""
+        known = {item.name for item in fields(cls)}
+        for key in values:
+            if key not in known:
+                raise UserError(
+                    f"world setting {key!r} is unknown: use one of {', '.join(sorted(known))}"
+                )
+        return cls(**values)
+
+
+def _require(holds: bool, key: str, value: object, rule: str) -> None:
+    if not holds:
+        raise UserError(f"world setting {key} is {value!r}: it must be {rule}")
