@@ -66,4 +66,6 @@ def draw(
         share = haze_share(camera.position[2] / drop, weather)[:, None]
         light = weather.ambient * 1.16 + weather.direct * weather.sun[2]
         colour = base * light * weather.tint * (1 - share) + weather.haze * share
-        image[horizon:] = np.clip(np.rint(colour), 0, 255).astype(np.uint8)[:, None]
+        column = np.clip(np.rint(colour), 0, 255).astype(np.uint8)[:, None]
+        size = (width, height - horizon)
+        image[horizon:] = cv2.resize(column, size, interpolation=cv2.INTER_NEAREST)

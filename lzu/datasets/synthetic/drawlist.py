@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from lzu.datasets.synthetic.camera import NEAR, Camera
-from lzu.datasets.synthetic.mesh import VERTICES
+from lzu.datasets.synthetic.mesh import Mesh
 from lzu.datasets.synthetic.scene import Sequence, Snapshot
 from lzu.datasets.synthetic.weather import Weather
 
@@ -15,6 +16,10 @@ LIMIT = 40000.0
 """Largest pixel coordinate handed to OpenCV; only polygons far outside the image reach it."""
 DETAIL_PIXELS = 1.1
 """Surface details smaller than this are left out."""
+COARSE = 8
+"""Pixels (a power of two) a cell of the map that finds hidden buildings."""
+SLIVER_PIXELS = 1.4
+"""So are details that are seen so obliquely that one side is shorter than this."""
 
 
 @dataclass(frozen=True)
@@ -112,63 +117,126 @@ def _crosses(targets: np.ndarray, building: int, snapshot: Snapshot, eye: np.nda
     return (enter < leave) & (leave > 0) & (enter < 1)
 
 
-def build(sequence: Sequence, snapshot: Snapshot, camera: Camera, order: np.ndarray) -> DrawList:
-    """Polygons of the actors in `order`."""
+def build(
+    sequence: Sequence,
+    snapshot: Snapshot,
+    camera: Camera,
+    order: np.ndarray,
+    shells: bool = False,
+) -> DrawList:
+    """Polygons of the actors in `order`; `shells`: without surface details."""
     if len(order) == 0:
         return DrawList([], [], np.zeros(0, int), np.zeros(0, bool), order, np.zeros((0, 4)))
     meshes = [snapshot.meshes[i] for i in order]
-    counts = np.array([len(m.faces) for m in meshes])
-    owner = np.repeat(np.arange(len(order)), counts)
-    gather = {
-        name: np.concatenate([getattr(m, name) for m in meshes])
-        for name in ("faces", "slot", "group", "detail", "emissive", "two_sided", "tint")
-    }
+    if shells:
+        meshes = [mesh.shell for mesh in meshes]
     place = _Placement.of(sequence, snapshot, camera, order)
-    points = place.points(gather["faces"], owner)
+    part, owner = _front_faces(meshes, place, camera, snapshot, order)
+    points = place.points(part["faces"], owner).transpose(2, 1, 0).copy()  # (3, 8, F)
 
-    depth_min, depth_max = points[..., 2].min(1), points[..., 2].max(1)
-    keep = depth_max > NEAR
-    keep &= gather["detail"] * camera.focal >= DETAIL_PIXELS * np.maximum(depth_min, NEAR) * (
-        gather["detail"] > 0
-    )
-    normal = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
-    facing = (normal * points[:, 0]).sum(1) < 0
-    keep &= facing | gather["two_sided"]
-
-    pixels = camera.project(np.maximum(points, (-np.inf, -np.inf, NEAR)).astype(np.float32))
-    low, high = pixels.min(1), pixels.max(1)
+    depth = points[2]
+    nearest, crossing = depth.min(0), depth.min(0) < NEAR
+    scale = camera.focal / np.maximum(depth, NEAR)
     height, width = camera.size
-    crossing = depth_min < NEAR
-    off = (high[:, 0] < 0) | (low[:, 0] > width) | (high[:, 1] < 0) | (low[:, 1] > height)
-    keep &= crossing | ~off
-
-    groups = np.array([len(m.centres) for m in meshes])
-    first = np.concatenate([[0], np.cumsum(groups)[:-1]])
-    centres = np.concatenate([m.centres for m in meshes])
-    base = np.isneginf(centres[:, 2])
-    away = place.points(
-        np.where(base[:, None], 0, centres), np.repeat(np.arange(len(order)), groups)
-    )
-    reach = np.where(base, np.inf, np.hypot(away[:, 0], away[:, 2]))[first[owner] + gather["group"]]
+    x, y = points[0] * scale + width / 2, points[1] * scale + height / 2
+    left, right, top, bottom = x.min(0), x.max(0), y.min(0), y.max(0)
+    keep = (right > 0) & (left < width) & (bottom > 0) & (top < height)
+    sliver = np.minimum(right - left, bottom - top) < SLIVER_PIXELS
+    keep &= ~(sliver & (part["detail"] > 0))
+    keep = (keep | crossing) & (depth.max(0) > NEAR)
 
     rows = np.flatnonzero(keep)
-    rows = rows[np.lexsort((rows, -reach[rows], owner[rows]))]
-    colours = _colours(
-        sequence.weather, snapshot, camera, order, owner, gather, points, normal, rows
-    )
-    fixed = np.clip((pixels[rows] - 0.5) * (1 << SHIFT), -LIMIT * 16, LIMIT * 16)
-    polygons = list(np.rint(fixed).astype(np.int32))
+    away = _group_distance(meshes, place, len(order))[owner[rows], part["group"][rows]]
+    rows = rows[np.lexsort((rows, -away, owner[rows]))]
+    owner, part = owner[rows], {name: values[rows] for name, values in part.items()}
+    pixels = np.stack([x[:, rows], y[:, rows]], -1).transpose(1, 0, 2)
+    polygons = list(fixed_point(pixels))
+    outline = part["detail"] == 0
+    bounds = np.tile(np.array([np.inf, np.inf, -np.inf, -np.inf]), (len(order), 1))
+    whole = np.flatnonzero(outline & ~crossing[rows])
+    for column, values, reduce in (
+        (0, left, np.minimum),
+        (1, top, np.minimum),
+        (2, right, np.maximum),
+        (3, bottom, np.maximum),
+    ):
+        reduce.at(bounds[:, column], owner[whole], values[rows[whole]])
     for k in np.flatnonzero(crossing[rows]):
-        polygons[k] = clip_and_project(points[rows[k]], camera)
-    whole = _bounds(polygons, owner[rows], gather["detail"][rows] == 0, len(order))
+        polygons[k] = clip_and_project(points[:, :, rows[k]].T, camera)
+        if outline[k] and len(polygons[k]):
+            corners = polygons[k] / (1 << SHIFT) + 0.5
+            box = bounds[owner[k]]
+            box[:2], box[2:] = (
+                np.minimum(box[:2], corners.min(0)),
+                np.maximum(box[2:], corners.max(0)),
+            )
+    colours = snapshot.palette[order[owner], part["slot"]] * part["tint"][:, None]
     return DrawList(
         polygons=polygons,
-        colours=colours,
-        actor=order[owner[rows]],
-        outline=gather["detail"][rows] == 0,
+        colours=_shade(sequence.weather, camera, colours, part, nearest[rows]),
+        actor=order[owner],
+        outline=outline,
         order=order,
-        bounds=whole,
+        bounds=bounds,
     )
+
+
+def _front_faces(
+    meshes: list[Mesh],
+    place: "_Placement",
+    camera: Camera,
+    snapshot: Snapshot,
+    order: np.ndarray,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Columns of the faces that are turned to the camera and large enough, among them "normal"
+    (F, 3) in the camera frame; and the index of each face's mesh."""
+    owner = np.repeat(np.arange(len(meshes)), [len(m.faces) for m in meshes])
+    reach = np.linalg.norm(snapshot.size[order], axis=1)
+    closest = np.maximum(place.offset[:, 2] - reach, NEAR)
+    detail = np.concatenate([m.detail for m in meshes])
+    large = (detail == 0) | (detail * camera.focal >= DETAIL_PIXELS * closest[owner])
+    owner = owner[large]
+    faces = np.concatenate([m.faces for m in meshes])[large]
+    a, b, c = (place.points(faces[:, k], owner).T for k in (0, 1, 2))
+    (ux, uy, uz), (vx, vy, vz) = b - a, c - a
+    normal = np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx])
+    facing = (normal * a).sum(0) < 0
+    facing |= np.concatenate([m.two_sided for m in meshes])[large]
+    part = {
+        name: np.concatenate([getattr(m, name) for m in meshes])[large][facing]
+        for name in ("slot", "group", "emissive", "tint")
+    }
+    part |= {"faces": faces[facing], "detail": detail[large][facing], "normal": normal.T[facing]}
+    return part, owner[facing]
+
+
+def _group_distance(meshes: list[Mesh], place: "_Placement", count: int) -> np.ndarray:
+    """(count, most groups of a mesh) horizontal distance of each group; undercarriages: inf."""
+    sizes = np.array([len(m.centres) for m in meshes])
+    centres = np.concatenate([m.centres for m in meshes])
+    owner = np.repeat(np.arange(count), sizes)
+    base = np.isneginf(centres[:, 2])
+    at = place.points(np.where(base[:, None], 0, centres), owner)
+    table = np.zeros((count, int(sizes.max())))
+    column = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    table[owner, column] = np.where(base, np.inf, np.hypot(at[:, 0], at[:, 2]))
+    return table
+
+
+def without_hidden_buildings(
+    sequence: Sequence, snapshot: Snapshot, camera: Camera, order: np.ndarray
+) -> np.ndarray:
+    """`order` without the buildings that others hide, found by drawing their shells coarsely."""
+    buildings = order[sequence.actors.blocks[order]]
+    shells = build(sequence, snapshot, camera, buildings, shells=True)
+    height, width = camera.size
+    coarse = np.zeros((-(-height // COARSE), -(-width // COARSE)), np.uint16)
+    finer = SHIFT + COARSE.bit_length() - 1
+    for polygon, actor in zip(shells.polygons, shells.actor, strict=True):
+        cv2.fillConvexPoly(coarse, polygon, int(actor) + 1, cv2.LINE_8, finer)
+    shown = np.zeros(len(sequence.actors) + 1, bool)
+    shown[np.unique(coarse)] = True
+    return order[shown[order + 1] | ~sequence.actors.blocks[order]]
 
 
 @dataclass(frozen=True)
@@ -206,28 +274,30 @@ def lit(colour: np.ndarray, light: np.ndarray, weather: Weather) -> np.ndarray:
     return colour * light[:, None] * weather.tint
 
 
-def _colours(
+def _shade(
     weather: Weather,
-    snapshot: Snapshot,
     camera: Camera,
-    order: np.ndarray,
-    owner: np.ndarray,
-    gather: dict[str, np.ndarray],
-    points: np.ndarray,
-    normal: np.ndarray,
-    rows: np.ndarray,
+    own: np.ndarray,
+    part: dict[str, np.ndarray],
+    depth: np.ndarray,
 ) -> list[tuple[int, int, int]]:
-    own = snapshot.palette[order[owner[rows]], gather["slot"][rows]]
-    own = own * gather["tint"][rows, None]
-    unit = normal[rows] / np.maximum(np.linalg.norm(normal[rows], axis=1, keepdims=True), 1e-9)
+    """Colours of faces with own colours (F, 3), in light and haze."""
+    normal = part["normal"]
+    unit = normal / np.maximum(np.sqrt((normal * normal).sum(1)), 1e-9)[:, None]
     sun = camera.rotation @ weather.sun
     up = camera.rotation @ np.array([0.0, 0.0, 1.0])
     light = weather.ambient * (1 + 0.16 * (unit @ up)) + weather.direct * np.maximum(unit @ sun, 0)
-    glow = gather["emissive"][rows]
-    colour = np.where(glow[:, None], own, lit(own, light, weather))
-    share = haze_share(points[rows, 0, 2], weather)[:, None] * np.where(glow, 0.6, 1.0)[:, None]
+    glow = part["emissive"][:, None]
+    colour = np.where(glow, own, lit(own, light, weather))
+    share = haze_share(depth, weather)[:, None] * np.where(glow, 0.6, 1.0)
     colour = colour * (1 - share) + weather.haze * share
     return [tuple(c) for c in np.clip(np.rint(colour), 0, 255).astype(int).tolist()]
+
+
+def fixed_point(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (corners at integers) as OpenCV's fixed-point coordinates (centres at integers)."""
+    fixed = np.clip((pixels - 0.5) * (1 << SHIFT), -LIMIT * (1 << SHIFT), LIMIT * (1 << SHIFT))
+    return np.rint(fixed).astype(np.int32)
 
 
 def clip_and_project(points: np.ndarray, camera: Camera) -> np.ndarray:
@@ -241,25 +311,4 @@ def clip_and_project(points: np.ndarray, camera: Camera) -> np.ndarray:
         if inside[a] != inside[b]:
             f = (NEAR - points[a, 2]) / (points[b, 2] - points[a, 2])
             out.append(points[a] + f * (points[b] - points[a]))
-    pixels = camera.project(np.array(out, np.float64).reshape(-1, 3))
-    fixed = np.clip((pixels - 0.5) * (1 << SHIFT), -LIMIT * 16, LIMIT * 16)
-    return np.rint(fixed).astype(np.int32)
-
-
-def _bounds(
-    polygons: list[np.ndarray], owner: np.ndarray, outline: np.ndarray, count: int
-) -> np.ndarray:
-    bounds = np.tile(np.array([np.inf, np.inf, -np.inf, -np.inf]), (count, 1))
-    if not polygons:
-        return bounds
-    padded = np.stack([p if len(p) == VERTICES else _pad(p) for p in polygons]) / (1 << SHIFT) + 0.5
-    rows = np.flatnonzero(outline)
-    np.minimum.at(bounds[:, :2], owner[rows], padded[rows].min(1))
-    np.maximum.at(bounds[:, 2:], owner[rows], padded[rows].max(1))
-    return bounds
-
-
-def _pad(polygon: np.ndarray) -> np.ndarray:
-    """Polygon of any number of corners with the same bounds in `VERTICES` rows."""
-    box = np.stack([polygon.min(0), polygon.max(0)])
-    return np.concatenate([box, np.repeat(box[-1:], VERTICES - 2, 0)])
+    return fixed_point(camera.project(np.array(out, np.float64).reshape(-1, 3)))

@@ -9,9 +9,9 @@ import numpy as np
 from lzu.datasets.classes import TRAIN_IDS
 from lzu.datasets.synthetic.camera import NEAR, Camera
 from lzu.datasets.synthetic.drawlist import (
-    LIMIT,
     SHIFT,
     clip_and_project,
+    fixed_point,
     haze_share,
     lit,
 )
@@ -163,18 +163,23 @@ def texture(image: np.ndarray, camera: Camera) -> None:
     rows = [horizon + camera.focal * pz / max(d, 1e-3) for d, _ in BANDS]
     for k, (_, step) in enumerate(BANDS):
         bottom = int(np.clip(np.ceil(rows[k]), 0, height))
-        top = rows[k + 1] if k + 1 < len(BANDS) else horizon + camera.focal * pz / 150
+        far = BANDS[k + 1][0] if k + 1 < len(BANDS) else 150.0
+        top = horizon + camera.focal * pz / far
         top = int(np.clip(np.ceil(top), 0, height))
         if top >= bottom:
             continue
-        shifted = to_ground @ np.array([[1, 0, 0.5], [0, 1, top + 0.5], [0, 0, 1]])
+        # Near by, a texel covers several pixels: half the resolution is enough.
+        half = 2 if camera.focal * TEXEL * step > 2.2 * far else 1
+        place = np.array([[half, 0, half / 2], [0, half, top + half / 2], [0, 0, 1]])
         grain = cv2.warpPerspective(
             _textures()[step],
-            shifted,
-            (width, bottom - top),
+            to_ground @ place,
+            (-(-width // half), -(-(bottom - top) // half)),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_WRAP,
         )
+        if half > 1:
+            grain = cv2.resize(grain, (width, bottom - top), interpolation=cv2.INTER_LINEAR)
         part = image[top:bottom]
         cv2.addWeighted(part, 1, cv2.cvtColor(grain, cv2.COLOR_GRAY2BGR), 1, -128, dst=part)
 
@@ -226,8 +231,7 @@ def draw(
     small = fine & (near * camera.size[1] / camera.focal > 110)
     rows = np.flatnonzero((far > NEAR) & ~beside & (near < 260) & ~small)
     pixels = camera.project(np.maximum(points[rows], (-np.inf, -np.inf, NEAR)))
-    fixed = np.clip((pixels - 0.5) * (1 << SHIFT), -LIMIT * 16, LIMIT * 16)
-    polygons = list(np.rint(fixed).astype(np.int32))
+    polygons = list(fixed_point(pixels))
     weather = sequence.weather
     light = np.full(len(rows), weather.ambient * 1.16 + weather.direct * weather.sun[2])
     shown = lit(colour[rows], light, weather)

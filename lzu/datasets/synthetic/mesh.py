@@ -5,7 +5,8 @@ its centre. Faces are stored with `VERTICES` corners each (short ones repeat the
 that whole scenes are transformed in one array operation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -41,6 +42,13 @@ class Mesh:
     tint: np.ndarray
     centres: np.ndarray
     size: tuple[float, float, float]
+
+    @cached_property
+    def shell(self) -> "Mesh":
+        """The mesh without its surface details."""
+        keep = self.detail == 0
+        columns = ("faces", "slot", "group", "detail", "emissive", "two_sided", "tint")
+        return replace(self, **{name: getattr(self, name)[keep] for name in columns})
 
 
 class MeshBuilder:

@@ -81,6 +81,7 @@ def render(
     least = np.where(labelled, 0.75 * config.min_box_height, 0.01 * config.height)
     seen = drawlist.in_view(state, view, least)
     order = drawlist.paint_order(sequence, state, view, seen)
+    order = drawlist.without_hidden_buildings(sequence, state, view, order)
     polygons = drawlist.build(sequence, state, view, order)
     picture = _paint(stage, frame, state, view, polygons) if image else None
     ids = marks = None

@@ -12,10 +12,8 @@ PAIR = ((0.04, 0.22), (0.78, 0.96))
 
 def _wheels(builder: MeshBuilder, axles: tuple[float, ...], width: float, radius: float) -> None:
     for axle in axles:
-        for side in (-1, 1):
-            y = sorted((side * (width / 2 - 0.24), side * (width / 2 - 0.01)))
-            reach = (axle - 0.8 * radius, axle + 0.8 * radius)
-            builder.box(reach, (y[0], y[1]), (0.02, 1.6 * radius), "tyre")
+        reach = (axle - 0.8 * radius, axle + 0.8 * radius)
+        builder.box(reach, (-width / 2 + 0.01, width / 2 - 0.01), (0.0, 1.6 * radius), "tyre")
 
 
 def _wheel_discs(
@@ -51,9 +49,6 @@ def _car(shape: dict[str, float]) -> Mesh:
     axles = (-half + 0.85, half - 0.9)
     builder = MeshBuilder()
     _wheels(builder, axles, width, radius)
-    builder.box(
-        (-half + 0.25, half - 0.25), (-width / 2 + 0.1, width / 2 - 0.1), (0.2, 0.5), "dark"
-    )
     builder.extrude(
         [
             (-half, 0.42),
