@@ -29,7 +29,7 @@ _MODULES: dict[str, str | None] = {
     "inversion": None,
     "resample": None,
     "datasets": "datasets",
-    "experiments": "workflow",
+    "experiments": "report",
     "models": "openmmlab",
     "report": "report",
     "runs": "openmmlab",

@@ -49,7 +49,7 @@ class ZoomUnzoom(nn.Module):
         super().__init__()
         self.size = as_size(size)
         self.fwhm, self.separable, self.anti_crop, self.check = fwhm, separable, anti_crop, check
-        self._fixed: tuple[Any, Warp] | None = None
+        self._fixed: tuple[Tensor, tuple, Warp] | None = None
         if isinstance(saliency, Tensor) and not isinstance(saliency, nn.Parameter):
             self.register_buffer("saliency", saliency.detach().clone())
         elif isinstance(saliency, nn.Parameter) or callable(saliency):
@@ -150,15 +150,15 @@ class ZoomUnzoom(nn.Module):
         # The version tells of changes in place, such as loading a state dict.
         saliency = self.saliency
         version = None if saliency.is_inference() else saliency._version
-        state = (id(saliency), version, self.fwhm, self.separable, self.anti_crop)
-        if self._fixed is None or self._fixed[0] != state:
-            self._fixed = (state, self._make_warp(saliency, check=True).fixed())
-        return self._fixed[1]
+        settings = (version, self.fwhm, self.separable, self.anti_crop)
+        if self._fixed is None or self._fixed[0] is not saliency or self._fixed[1] != settings:
+            warp = self._make_warp(saliency, check=True).fixed()
+            self._fixed = (saliency, settings, warp)
+        return self._fixed[2]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ZoomUnzoom":
         kept = self._buffers.get("saliency")
         super()._apply(fn, recurse)
-        self._fixed = None
         if kept is not None and self.saliency.dtype in (torch.float16, torch.bfloat16):
             # A half-precision model keeps a precise warp: small saliency would be lost.
             self.saliency = kept.to(self.saliency.device)

@@ -208,10 +208,7 @@ def _axis_kernel(low: Tensor, high: Tensor, side: int, n: int, bandwidth: float)
 
 
 def _as_items(boxes: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    if isinstance(boxes, Tensor) and boxes.ndim == 2:
-        items = [boxes]
-    else:
-        items = list(boxes)
+    items = [boxes] if isinstance(boxes, Tensor) and boxes.ndim == 2 else list(boxes)
     if not items:
         raise ValueError("boxes must have at least one batch item, got an empty list")
     for index, item in enumerate(items):

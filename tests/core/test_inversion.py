@@ -80,7 +80,8 @@ def test_the_ends_and_the_nodes_are_hit_exactly(dtype, seed, n):
     nodes = axis(seed, n, dtype=dtype)
     inverse = inverse_axis(nodes, nodes)
     expected = torch.arange(n, dtype=dtype) / (n - 1)
-    assert inverse[0, 0] == 0 and inverse[0, -1] == 1
+    assert inverse[0, 0] == 0
+    assert inverse[0, -1] == 1
     assert torch.equal(inverse[0], expected)
 
 

@@ -7,7 +7,9 @@ from lzu.lattice import as_extent, as_size, constant, content_extent, coordinate
 def test_coordinates_start_and_end_exactly():
     for n in range(2, 200):
         line = coordinates(n, float(n - 1), torch.float32, torch.device("cpu"))
-        assert line[0] == 0 and line[-1] == 1 and (line.diff() > 0).all()
+        assert line[0] == 0
+        assert line[-1] == 1
+        assert (line.diff() > 0).all()
 
 
 def test_content_extent_puts_the_last_pixel_where_a_convolution_has_it():

@@ -33,7 +33,8 @@ def test_anti_cropping_pins_the_ends_exactly(dtype, seed, lattice, fwhm, contras
         random_saliency(seed, lattice, contrast=contrast, dtype=dtype), fwhm=fwhm
     ):
         assert nodes.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
-        assert (nodes[:, 0] == 0).all() and (nodes[:, -1] == 1).all()
+        assert (nodes[:, 0] == 0).all()
+        assert (nodes[:, -1] == 1).all()
 
 
 @quick
@@ -72,15 +73,20 @@ def test_saliency_attracts():
     s[0, 0, 10, 30] = 200
     x, y = separable_nodes(s, fwhm=10)
     # Around the peak the nodes are denser than uniform, at the far border sparser.
-    assert x[0, 31] - x[0, 29] < 0.8 * 2 / 50 and y[0, 11] - y[0, 9] < 0.8 * 2 / 30
-    assert x[0, 15] - x[0, 13] > 2 / 50 and y[0, 25] - y[0, 23] > 2 / 30
+    assert x[0, 31] - x[0, 29] < 0.8 * 2 / 50
+    assert y[0, 11] - y[0, 9] < 0.8 * 2 / 30
+    assert x[0, 15] - x[0, 13] > 2 / 50
+    assert y[0, 25] - y[0, 23] > 2 / 30
 
 
 def test_without_anti_cropping_the_warp_crops_what_is_not_salient():
     s = torch.ones(1, 1, 21, 21)
     s[0, 0, 8:13, 8:13] = 50
     x, y = separable_nodes(s, fwhm=8, anti_crop=False)
-    assert x[0, 0] > 0.02 and x[0, -1] < 0.98 and y[0, 0] > 0.02 and y[0, -1] < 0.98
+    assert x[0, 0] > 0.02
+    assert x[0, -1] < 0.98
+    assert y[0, 0] > 0.02
+    assert y[0, -1] < 0.98
 
 
 @pytest.mark.parametrize("anti_crop", [True, False])
@@ -120,7 +126,8 @@ def test_the_grid_is_the_forward_map_at_uniform_points(seed, n, size):
     torch.testing.assert_close(grid, forward_axis(nodes, points))
     expected = np.interp(points[0], np.linspace(0, 1, n), nodes[0])
     np.testing.assert_allclose(grid[0].numpy(), expected, atol=1e-13)
-    assert grid[0, 0] == 0 and grid[0, -1] == 1
+    assert grid[0, 0] == 0
+    assert grid[0, -1] == 1
 
 
 def test_forward_goes_on_with_slope_one_and_keeps_nan_to_itself():

@@ -41,9 +41,9 @@ def test_containers_are_kept(prior):
     as_list = lens.unzoom(levels, warp, strides=(4, 8))
     as_tuple = lens.unzoom(tuple(levels), warp, strides=(4, 8))
     as_dict = lens.unzoom({"p2": levels[0], "p3": levels[1]}, warp, strides=(4, 8))
-    assert (
-        isinstance(as_list, list) and isinstance(as_tuple, tuple) and list(as_dict) == ["p2", "p3"]
-    )
+    assert isinstance(as_list, list)
+    assert isinstance(as_tuple, tuple)
+    assert list(as_dict) == ["p2", "p3"]
     for got in (as_list, as_tuple, as_dict.values()):
         assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
     with pytest.raises(ValueError, match="2 feature maps, but 1 strides"):
@@ -58,7 +58,8 @@ def test_one_cell_levels_need_only_strides(prior):
 
 def test_fixed_grids_are_computed_once(prior):
     lens = ZoomUnzoom(prior, (24, 40))
-    assert lens.is_fixed and lens.warp() is lens.warp()
+    assert lens.is_fixed
+    assert lens.warp() is lens.warp()
     assert lens.warp().zoom_grid(lens.size) is lens.warp().zoom_grid(lens.size)
 
 
@@ -68,7 +69,8 @@ def test_a_changed_prior_changes_the_warp(prior):
     before = lens.zoom(images)[0]
     lens.load_state_dict(other.state_dict())
     after = lens.zoom(images)[0]
-    assert not torch.equal(after, before) and torch.equal(after, other.zoom(images)[0])
+    assert not torch.equal(after, before)
+    assert torch.equal(after, other.zoom(images)[0])
     lens.saliency.copy_(prior)
     assert torch.equal(lens.zoom(images)[0], before)
     lens.fwhm = 5
@@ -79,7 +81,8 @@ def test_the_state_dict_holds_the_prior_alone(prior):
     lens = ZoomUnzoom(prior, (24, 40))
     lens.zoom(torch.rand(1, 3, 48, 80))
     assert list(lens.state_dict()) == ["saliency"]
-    assert torch.equal(lens.state_dict()["saliency"], prior) and not list(lens.parameters())
+    assert torch.equal(lens.state_dict()["saliency"], prior)
+    assert not list(lens.parameters())
 
 
 def test_copies_and_pickles_work_without_their_grids(prior):
@@ -90,13 +93,15 @@ def test_copies_and_pickles_work_without_their_grids(prior):
     torch.save(lens, file)
     file.seek(0)
     for twin in (copy.deepcopy(lens), torch.load(file, weights_only=False)):
-        assert twin._fixed is None and torch.equal(twin.zoom(images)[0], expected)
+        assert twin._fixed is None
+        assert torch.equal(twin.zoom(images)[0], expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_a_half_precision_model_keeps_a_precise_warp(prior, dtype):
     lens = ZoomUnzoom(prior, (24, 40)).to(dtype)
-    assert lens.saliency.dtype == torch.float32 and torch.equal(lens.saliency, prior)
+    assert lens.saliency.dtype == torch.float32
+    assert torch.equal(lens.saliency, prior)
     assert lens.zoom(torch.rand(1, 3, 48, 80).to(dtype))[0].dtype == dtype
     assert lens.double().warp().dtype == torch.float64
 
@@ -118,8 +123,10 @@ def test_an_adaptive_source_gets_the_inputs():
     expected = Warp.from_saliency(
         saliency.from_boxes([boxes, boxes + 20], (48, 80), (11, 15), bandwidth=8), fwhm=5
     )
-    assert torch.equal(warp.x, expected.x) and torch.equal(zoomed, expected.zoom(images, (24, 40)))
-    assert not lens.is_fixed and lens.state_dict() == {}
+    assert torch.equal(warp.x, expected.x)
+    assert torch.equal(zoomed, expected.zoom(images, (24, 40)))
+    assert not lens.is_fixed
+    assert lens.state_dict() == {}
 
 
 class TinySaliency(nn.Module):
@@ -136,13 +143,15 @@ def test_a_learned_source_is_given_the_images_and_trained():
     model = lens.wrap(nn.Conv2d(3, 4, 3, stride=4, padding=1), strides=4)
     model(torch.rand(2, 3, 48, 80)).square().sum().backward()
     gradients = [parameter.grad for parameter in model.parameters()]
-    assert len(gradients) == 4 and all(gradient is not None for gradient in gradients)
+    assert len(gradients) == 4
+    assert all(gradient is not None for gradient in gradients)
     assert lens.saliency.net[0].weight.grad.abs().sum() > 0
 
 
 def test_a_parameter_is_learned_as_it_stands():
     lens = ZoomUnzoom(nn.Parameter(random_saliency(0, (5, 7))), (24, 40), fwhm=4)
-    assert not lens.is_fixed and list(lens.state_dict()) == ["saliency"]
+    assert not lens.is_fixed
+    assert list(lens.state_dict()) == ["saliency"]
     lens.zoom(torch.rand(1, 3, 48, 80))[0].square().sum().backward()
     assert lens.saliency.grad.abs().sum() > 0
 

@@ -16,7 +16,8 @@ def identity_grid(height: int, width: int) -> torch.Tensor:
 def test_dtype_and_memory_format_are_kept(dtype, layout, device):
     images = torch.rand(2, 3, 5, 7).to(device, dtype).contiguous(memory_format=layout)
     sampled = sample(images, identity_grid(5, 7).to(device))
-    assert sampled.dtype == dtype and sampled.is_contiguous(memory_format=layout)
+    assert sampled.dtype == dtype
+    assert sampled.is_contiguous(memory_format=layout)
     torch.testing.assert_close(sampled, images)
 
 
@@ -42,9 +43,9 @@ def test_errors():
     grid = identity_grid(4, 4)
     with pytest.raises(ValueError, match=r"images must be \(B, C, H, W\), got \(3, 4, 4\)"):
         sample(torch.rand(3, 4, 4), grid)
-    with pytest.raises(TypeError, match="images must be floating point, got torch.uint8"):
+    with pytest.raises(TypeError, match=r"images must be floating point, got torch.uint8"):
         sample(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), grid)
-    with pytest.raises(TypeError, match="features must be a tensor.*got list"):
+    with pytest.raises(TypeError, match=r"features must be a tensor.*got list"):
         sample([1], grid, name="features")
     with pytest.raises(ValueError, match="images have 3 batch items, the warp has 2"):
         sample(torch.rand(3, 1, 4, 4), grid.expand(2, -1, -1, -1))

@@ -177,12 +177,14 @@ def test_x_comes_first():
     s[..., 6] *= 50
     warp = Warp.from_saliency(s, fwhm=4)
     centre = warp.forward(torch.tensor([[[0.5, 0.5]]]))[0, 0]
-    assert centre[0] > 0.55 and centre[1] == pytest.approx(0.5, abs=1e-6)
+    assert centre[0] > 0.55
+    assert centre[1] == pytest.approx(0.5, abs=1e-6)
     image = torch.zeros(1, 1, 9, 9)
     image[..., 6] = 1
     # The salient column spreads over more columns, and rows stay alike.
     zoomed = warp.zoom(image, (9, 9))
-    assert zoomed[0, 0, 0].sum() > 1.4 and (zoomed == zoomed[..., :1, :]).all()
+    assert zoomed[0, 0, 0].sum() > 1.4
+    assert (zoomed == zoomed[..., :1, :]).all()
 
 
 def test_wider_dtypes_of_points_are_kept():
@@ -226,7 +228,10 @@ def test_valid_mask_is_what_the_zoom_shows():
     warp = Warp.from_saliency(s, fwhm=6, anti_crop=False)
     low_x, high_x = warp.x[0, 0].item(), warp.x[0, -1].item()
     low_y, high_y = warp.y[0, 0].item(), warp.y[0, -1].item()
-    assert low_x > 0 and high_x < 1 and low_y > 0 and high_y < 1
+    assert low_x > 0
+    assert high_x < 1
+    assert low_y > 0
+    assert high_y < 1
     mask = warp.valid_mask((33, 45))[0, 0]
     for i in range(33):
         for j in range(45):
@@ -247,13 +252,15 @@ def test_padding_is_valid_and_untouched_when_cropping():
     extent = (14.0, 22.0)
     mask = warp.valid_mask((20, 30), extent)
     unzoomed = warp.unzoom(features, extent=extent)
-    assert mask[0, 0, 15:, 23:].all() and not mask[0, 0, 14, 23:].any()
+    assert mask[0, 0, 15:, 23:].all()
+    assert not mask[0, 0, 14, 23:].any()
     torch.testing.assert_close(unzoomed[..., 15:, 23:], features[..., 15:, 23:])
 
 
 def test_everything_is_valid_without_cropping():
     warp = peaked()
-    assert warp.valid_mask((30, 40)).all() and not warp.crops
+    assert warp.valid_mask((30, 40)).all()
+    assert not warp.crops
 
 
 # Gradients
@@ -339,7 +346,8 @@ def test_one_warp_serves_a_batch_and_a_batch_serves_one_image():
 
 def test_indexing():
     warp = Warp.from_saliency(random_saliency(8, (5, 6), batch=4))
-    assert torch.equal(warp[1:3].x, warp.x[1:3]) and len(warp[1:3]) == 2
+    assert torch.equal(warp[1:3].x, warp.x[1:3])
+    assert len(warp[1:3]) == 2
     assert torch.equal(warp[torch.tensor([3, 0])].y, warp.y[[3, 0]])
     for index in (4, -5):
         with pytest.raises(IndexError, match=f"warp {index} of a batch of 4"):
@@ -376,23 +384,26 @@ def test_to():
     warp = peaked().fixed()
     warp.zoom_grid((4, 5))
     double = warp.to(dtype=torch.float64)
-    assert double.dtype == torch.float64 and double.zoom_grid((4, 5)).dtype == torch.float64
+    assert double.dtype == torch.float64
+    assert double.zoom_grid((4, 5)).dtype == torch.float64
     assert warp.to("meta").device.type == "meta"
-    with pytest.raises(TypeError, match="float32 or float64, not torch.float16"):
+    with pytest.raises(TypeError, match=r"float32 or float64, not torch\.float16"):
         warp.to(dtype=torch.float16)
 
 
 def test_detach():
     s = random_saliency(1, (4, 5)).requires_grad_()
     warp = Warp.from_saliency(s)
-    assert warp.x.requires_grad and not warp.detach().x.requires_grad
+    assert warp.x.requires_grad
+    assert not warp.detach().x.requires_grad
 
 
 def test_dense_nodes():
     warp = Warp.from_saliency(random_saliency(1, (4, 5), batch=2))
     nodes = warp.nodes.dense()
     assert nodes.shape == (2, 4, 5, 2)
-    assert torch.equal(nodes[:, 2, :, 0], warp.x) and torch.equal(nodes[:, :, 3, 1], warp.y)
+    assert torch.equal(nodes[:, 2, :, 0], warp.x)
+    assert torch.equal(nodes[:, :, 3, 1], warp.y)
 
 
 # Fixed warps
@@ -408,7 +419,8 @@ def test_a_fixed_warp_computes_each_grid_once_and_alike():
         lambda w: w.unzoom_grid((11, 12)),
         lambda w: w.valid_mask((10, 12)),
     ):
-        assert make(fixed) is make(fixed) and torch.equal(make(fixed), make(warp))
+        assert make(fixed) is make(fixed)
+        assert torch.equal(make(fixed), make(warp))
     assert warp.zoom_grid((10, 12)) is not warp.zoom_grid((10, 12))
 
 
@@ -459,7 +471,7 @@ def test_saliency_of_a_wrong_rank(shape):
 def test_other_bad_saliency_and_settings():
     with pytest.raises(ValueError, match="at least 2 x 2 cells"):
         Warp.from_saliency(torch.ones(1, 1, 1, 5))
-    with pytest.raises(TypeError, match="got torch.int64"):
+    with pytest.raises(TypeError, match=r"got torch\.int64"):
         Warp.from_saliency(torch.ones(1, 1, 4, 5, dtype=torch.int64))
     with pytest.raises(TypeError, match="got ndarray"):
         Warp.from_saliency(np.ones((1, 1, 4, 5)))
@@ -472,7 +484,9 @@ def test_other_bad_saliency_and_settings():
 def test_bad_nodes():
     good = torch.linspace(0, 1, 5)[None]
     Warp.from_nodes(good, good)
-    with pytest.raises(ValueError, match="do not strictly increase: batch item 0, y axis.*2 and 3"):
+    with pytest.raises(
+        ValueError, match=r"do not strictly increase: batch item 0, y axis.*2 and 3"
+    ):
         Warp.from_nodes(good, torch.tensor([[0, 0.2, 0.6, 0.6, 1]]))
     with pytest.raises(ValueError, match="ends of the nodes must be 0 and 1"):
         Warp.from_nodes(good * 0.5, good)
