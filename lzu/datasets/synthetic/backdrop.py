@@ -21,10 +21,13 @@ def make_sky(sequence: Sequence) -> np.ndarray:
     mix = np.clip(height * 2.2, 0, 1) ** 0.7
     sky = weather.haze * (1 - mix)[..., None] + weather.zenith * mix[..., None]
     cloud = np.zeros((ROWS, COLUMNS), np.float32)
-    for cells, strength in ((10, 1.0), (24, 0.6), (60, 0.35), (140, 0.2)):
+    for cells, strength in ((10, 1.0), (24, 0.6), (60, 0.35), (144, 0.2)):
         grid = rng.normal(0, strength, (max(3, cells // 3), cells)).astype(np.float32)
-        grid[:, -1] = grid[:, 0]
-        cloud += cv2.resize(grid, (COLUMNS, ROWS), interpolation=cv2.INTER_CUBIC)
+        # Two cells more on each side, so that the panorama closes without a seam.
+        grid = np.pad(grid, ((0, 0), (2, 2)), mode="wrap")
+        margin = 2 * COLUMNS // cells
+        wide = cv2.resize(grid, (COLUMNS + 2 * margin, ROWS), interpolation=cv2.INTER_CUBIC)
+        cloud += wide[:, margin:-margin]
     cover = np.clip((cloud - 0.6 + weather.clouds) * 0.9, 0, 1) * weather.clouds
     cover = cover * np.clip(height * 6, 0, 1)
     bright = np.minimum(weather.haze * 1.12 + 12, 252)

@@ -17,6 +17,7 @@ from lzu.datasets.synthetic.drawlist import (
 )
 from lzu.datasets.synthetic.road import LANE_WIDTH, PARKING_WIDTH, Road, ribbon
 from lzu.datasets.synthetic.scene import Sequence, Snapshot
+from lzu.datasets.synthetic.weather import Weather
 
 TEXTURE = 512
 TEXEL = 0.02
@@ -137,7 +138,7 @@ def _textures() -> dict[int, np.ndarray]:
     """Grey tiles around 128 for each step of BANDS; wrap in both directions."""
     rng = np.random.default_rng(5)
     total = np.zeros((TEXTURE, TEXTURE), np.float32)
-    for cell, strength in ((1, 9.0), (4, 5.0), (16, 4.0), (64, 5.0), (128, 4.0)):
+    for cell, strength in ((1, 8.0), (4, 4.0), (16, 3.0), (64, 4.0), (128, 3.0)):
         grid = rng.normal(0, strength, (TEXTURE // cell,) * 2).astype(np.float32)
         grid = np.pad(grid, 2, mode="wrap")
         big = cv2.resize(grid, None, fx=cell, fy=cell, interpolation=cv2.INTER_CUBIC)
@@ -187,24 +188,28 @@ def texture(image: np.ndarray, camera: Camera) -> None:
 def shadows(
     sequence: Sequence, snapshot: Snapshot, camera: Camera, order: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """(n, 4, 3) world quads of the shadows of the near ones of `order`, and how dark they are."""
-    size, place = snapshot.size[order], snapshot.position[order]
+    """(n, 8, 3) world polygons of the shadows of the near ones of `order`, and how dark they
+    are."""
+    actors, weather = sequence.actors, sequence.weather
+    place = snapshot.position[order]
     near = np.hypot(*(place[:, :2] - camera.position[:2]).T) < 90
-    low = (place[:, 2] < 0.1) & ~sequence.actors.blocks[order] & (size[:, 2] < 12)
-    rows = order[near & low]
-    weather = sequence.weather
-    half = snapshot.size[rows] * (0.5, 0.5, 0)
-    # Thin things (posts, signs) would be wide boxes: keep their shadow slim.
-    half[:, :2] = np.minimum(half[:, :2], (8.0, 1.35))
-    corner = np.array([(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)])
-    local = half[:, None] * corner * (0.98, 1.06, 1)
+    rows = order[near & (place[:, 2] < 0.1) & ~actors.blocks[order]]
+    half = snapshot.size[rows, :2] / 2
+    slim = actors.semantic[rows] == TRAIN_IDS["pole"]
+    half[slim] = 0.16
+    angle = np.arange(8) * (np.pi / 4) + np.pi / 8
+    circle = np.stack([np.cos(angle), np.sin(angle)], 1)
+    # Vehicles have square corners, the rest is round.
+    square = np.clip(circle * 1.5, -1, 1)
+    boxy = np.isin(actors.semantic[rows], [TRAIN_IDS[k] for k in ("car", "truck", "bus")])
+    local = np.where(boxy[:, None, None], square * (0.98, 1.08), circle) * half[:, None]
     c, s = np.cos(snapshot.yaw[rows])[:, None], np.sin(snapshot.yaw[rows])[:, None]
     x = snapshot.position[rows, 0, None] + c * local[..., 0] - s * local[..., 1]
     y = snapshot.position[rows, 1, None] + s * local[..., 0] + c * local[..., 1]
     cast = -weather.sun[:2] * 0.35 * min(1.0, weather.direct * 3)
     shift = np.minimum(snapshot.size[rows, 2], 3)[:, None] * cast[:, None, None]
-    quads = np.stack([x + shift[0], y + shift[1], np.zeros_like(x)], -1)
-    return quads, 0.5 if weather.direct > 0.2 else 0.68
+    points = np.stack([x + shift[0], y + shift[1], np.zeros_like(x)], -1)
+    return points, 0.5 if weather.direct > 0.2 else 0.68
 
 
 def draw(
@@ -217,35 +222,45 @@ def draw(
     order: np.ndarray,
 ) -> None:
     """Draw the ground's polygons on `image` and their trainIds + 1 on `ids`, in place."""
-    dark, factor = shadows(sequence, snapshot, camera, order)
-    asphalt = ground.colour[ground.semantic == TRAIN_IDS["road"]][0]
-    quads = np.concatenate([ground.quads, dark])
-    colour = np.concatenate([ground.colour, np.tile(asphalt * factor, (len(dark), 1))])
-    fine = np.concatenate([ground.fine, np.ones(len(dark), bool)])
-    semantic = np.concatenate([ground.semantic, np.full(len(dark), -1)])
-    points = camera.to_camera(quads)
+    weather = sequence.weather
+    _fill(image, ids, ground.quads, ground.colour, ground.fine, ground.semantic, weather, camera)
+    if image is not None:
+        dark, factor = shadows(sequence, snapshot, camera, order)
+        asphalt = ground.colour[ground.semantic == TRAIN_IDS["road"]][0]
+        colour = np.tile(asphalt * factor, (len(dark), 1))
+        fine = np.ones(len(dark), bool)
+        _fill(image, None, dark, colour, fine, np.zeros(len(dark), int), weather, camera)
+
+
+def _fill(
+    image: np.ndarray | None,
+    ids: np.ndarray | None,
+    polygons: np.ndarray,
+    colour: np.ndarray,
+    fine: np.ndarray,
+    semantic: np.ndarray,
+    weather: Weather,
+    camera: Camera,
+) -> None:
+    points = camera.to_camera(polygons)
     depth = points[..., 2]
     near, far = depth.min(1), depth.max(1)
     half = camera.size[1] / 2 / camera.focal
     beside = (points[..., 0] - half * depth > 0).all(1) | (points[..., 0] + half * depth < 0).all(1)
-    small = fine & (near * camera.size[1] / camera.focal > 110)
+    small = fine & (near > 110 * camera.focal / camera.size[1])
     rows = np.flatnonzero((far > NEAR) & ~beside & (near < 260) & ~small)
-    pixels = camera.project(np.maximum(points[rows], (-np.inf, -np.inf, NEAR)))
-    polygons = list(fixed_point(pixels))
-    weather = sequence.weather
+    corners = list(fixed_point(camera.project(np.maximum(points[rows], (-np.inf, -np.inf, NEAR)))))
     light = np.full(len(rows), weather.ambient * 1.16 + weather.direct * weather.sun[2])
     shown = lit(colour[rows], light, weather)
     share = haze_share(np.maximum(depth[rows].mean(1), 0), weather)[:, None]
     shown = shown * (1 - share) + weather.haze * share
     colours = np.clip(np.rint(shown), 0, 255).astype(int).tolist()
     for k, row in enumerate(rows):
-        polygon = polygons[k]
+        polygon = corners[k]
         if near[row] < NEAR:
             polygon = clip_and_project(points[row], camera)
-            if len(polygon) < 3:
-                continue
         if image is not None:
             kind = cv2.LINE_AA if fine[row] else cv2.LINE_8
             cv2.fillConvexPoly(image, polygon, colours[k], kind, SHIFT)
-        if ids is not None and semantic[row] >= 0 and not fine[row]:
+        if ids is not None and not fine[row]:
             cv2.fillConvexPoly(ids, polygon, int(semantic[row]) + 1, cv2.LINE_8, SHIFT)

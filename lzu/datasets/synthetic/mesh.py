@@ -122,12 +122,15 @@ class MeshBuilder:
         detail: float,
         two_sided: bool = False,
     ) -> None:
-        """Disc (two octagons turned against each other) facing along `axis` (x or y axis)."""
-        for turn in (0.0, np.pi / 8):
-            angle = np.arange(8) * (np.pi / 4) + turn
+        """Disc of fourteen sides, in two halves, facing along `axis` (x or y axis)."""
+        for turn in (0.0, np.pi):
+            angle = np.linspace(0, np.pi, 8) + turn
             ring = np.zeros((8, 3))
             ring[:, 1 if axis[0] else 0] = radius * np.cos(angle)
-            ring[:, 2] = radius * np.sin(angle)
+            # The halves overlap a little: smooth edges would leave a seam.
+            ring[:, 2] = radius * (
+                np.sin(angle) - 0.04 * np.cos(turn) * (np.sin(angle) ** 2 < 0.01)
+            )
             self.face(ring + centre, slot, None if two_sided else axis, detail=detail)
 
     def decal(

@@ -30,9 +30,10 @@ def add_buildings(actors: ActorList, road: Road, rng: np.random.Generator) -> No
 
     def place(s: float, d: float, yaw: float, variant: int) -> None:
         wall = pick(rng, colours.WALLS)
-        trim = tuple(float(np.clip(c * rng.uniform(0.6, 1.3), 20, 240)) for c in wall)
+        shade = rng.choice([0.62, 0.78, 1.2, 1.35]) * rng.uniform(0.94, 1.06, 3)
+        trim = tuple(np.clip(np.array(wall) * shade, 20, 240))
         awning = pick(rng, colours.TRUCK_PAINTS + colours.CAR_PAINTS)
-        pane = tuple(rng.uniform((60, 55, 50), (120, 105, 95)))
+        pane = tuple(rng.uniform(48, 105) * np.array((1.1, 1.0, 0.9)) + rng.normal(0, 4, 3))
         actors.add(
             (meshes[variant],),
             palette(paint=wall, paint2=trim, paint3=awning, glass2=pane),
@@ -135,7 +136,10 @@ def _signals(
         )
 
     housing = bool(rng.random() < 0.5)
-    arm = int(np.searchsorted((1, 2), road.lanes))
+    heads = range(max(0, road.lanes - 2), road.lanes)
+    longest = edge - (heads[0] + 0.5) * LANE_WIDTH + 0.3
+    arm = min(int(np.searchsorted(street.ARM_REACHES, longest)), len(arms) - 1)
+    both_sides = bool(rng.random() < 0.5)
     # Heads stand beyond the crossing, facing the traffic that waits before it.
     for toward, side in ((1, -1), (-1, 1)):
         s = crossing.s + toward * reach
@@ -143,15 +147,13 @@ def _signals(
         shift = -0.3 * toward
         # The arm runs along the actor's left, that is, over the road.
         actors.add((arms[arm],), palette(), "pole", s, side * edge, yaw=facing + np.pi)
-        for lane in range(road.lanes):
+        for lane in heads:
             hang(s + shift, side * (lane + 0.5) * LANE_WIDTH, 5.0, facing, 0)
         hang(s + shift, side * edge, 2.7, facing, 0)
         actors.add((poles[1],), palette(), "pole", s, -side * edge, scale=1.1)
-        hang(s + shift, -side * (edge - 0.1), 2.7, facing, 0)
-        across = -side * edge
-        for flank in (-1, 1):
-            hang(s - 0.3 * flank, across, 2.7, side * RIGHT_ANGLE, 1)
-            break
+        if both_sides:
+            hang(s + shift, -side * (edge - 0.1), 2.7, facing, 0)
+        hang(s + shift, -side * edge, 2.7, side * RIGHT_ANGLE, 1)
 
 
 def _stop(actors: ActorList, road: Road, crossing: Crossing) -> None:

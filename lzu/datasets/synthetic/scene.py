@@ -90,8 +90,9 @@ def _profile(
 
 def make_sequence(config: WorldConfig, split: str, index: int) -> Sequence:
     """Sequence `index` of `split`; depends on the configuration and these two only."""
-    if not 0 <= index < max(config.sequences(split), index + 1):
-        raise ValueError(f"sequence index {index} is negative")
+    count = config.sequences(split)
+    if not 0 <= index < count:
+        raise ValueError(f"sequence {index} is not among the {count} of split {split!r}")
     rng = np.random.default_rng([config.seed, SPLITS.index(split), index])
     weather = make_weather(rng)
     times = np.arange(config.frames_per_sequence) * config.frame_interval_s

@@ -7,6 +7,7 @@ import numpy as np
 from lzu.datasets.synthetic.mesh import Mesh, MeshBuilder, sides
 
 WALK_PHASES = 8
+ARM_REACHES = (4.5, 7.0, 9.5, 12.5)
 
 
 def _limb(
@@ -207,7 +208,12 @@ def _building(variant: int) -> Mesh:
     walls = sides(*shell)
     shop, frame = rng.random() < 0.6, rng.random() < 0.5
     opening = rng.uniform(0.42, 0.66)
-    for name, span in (("front", width), ("left", depth), ("right", depth)):
+    for name, span in (
+        ("front", width),
+        ("left", depth),
+        ("right", depth),
+        ("back", width),
+    ):
         wall = walls[name]
         builder.decal(wall, (0, 1), (1 - 0.45 / height, 1), "paint2", detail=0.5)
         low, high = (ground - 0.75) / height, (ground - 0.15) / height
@@ -255,7 +261,7 @@ def meshes(name: str) -> tuple[Mesh, ...]:
         case "lamp_post":
             return (_lamp_post(),)
         case "mast_arm":
-            return tuple(_mast_arm(reach) for reach in (4.0, 6.5, 9.5))
+            return tuple(_mast_arm(reach) for reach in ARM_REACHES)
         case "tree":
             return tuple(_tree(variant) for variant in range(10))
         case "building":

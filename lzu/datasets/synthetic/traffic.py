@@ -152,7 +152,7 @@ def add_parked(
     """Parked vehicles along both kerbs."""
     if not road.parking:
         return
-    occupancy = rng.uniform(0.15, 0.7)
+    occupancy = rng.uniform(0.25, 0.85)
     edge = road.half_width - PARKING_WIDTH / 2
     for side in (-1, 1):
         at = road.start
