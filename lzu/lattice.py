@@ -17,7 +17,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # PyTorch before 2.3 does not tell.
-_is_compiling: Callable[[], bool] = getattr(torch.compiler, "is_compiling", lambda: False)
+is_compiling: Callable[[], bool] = getattr(torch.compiler, "is_compiling", lambda: False)
 
 Size = tuple[int, int]
 Extent = tuple[float, float]
@@ -38,7 +38,7 @@ def constant(build: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(build)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        if _is_compiling():
+        if is_compiling():
             return build(*args, **kwargs)
         return remembered(*args, **kwargs)
 

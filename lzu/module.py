@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lzu.lattice import as_size, content_extent
+from lzu.lattice import as_size, content_extent, is_compiling
 from lzu.warp import Warp
 
 Features = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
@@ -147,6 +147,9 @@ class ZoomUnzoom(nn.Module):
         )
 
     def _fixed_warp(self) -> Warp:
+        if is_compiling():
+            # A traced program computes the warp from its buffer, so that it follows the buffer.
+            return self._make_warp(self.saliency)
         # The version tells of changes in place, such as loading a state dict.
         saliency = self.saliency
         version = None if saliency.is_inference() else saliency._version

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from lzu.lattice import as_extent, as_size
+from lzu.lattice import as_extent, as_size, is_compiling
 from lzu.mapping import separable_nodes
 from lzu.resample import broadcast_batch, require_images, sample
 from lzu.saliency import require_saliency
@@ -61,7 +61,8 @@ class Warp:
                 rectangles stay rectangles.
             anti_crop: reflect the saliency at the border, so that T maps the unit square onto
                 itself; otherwise T crops the image.
-            check: look for bad saliency and folds. On a GPU this waits for it, once.
+            check: look for bad saliency and folds. On a GPU this waits for it, once. A traced
+                program (`torch.compile`, `torch.export`) has no values yet and does not look.
 
         Returns:
             B warps, float64 if the saliency is, else float32.
@@ -80,7 +81,7 @@ class Warp:
             )
         x, y = separable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
         nodes = SeparableNodes(x, y, crops=not anti_crop)
-        if check:
+        if check and not is_compiling():
             good = torch.isfinite(saliency) & (saliency > 0)
             if not bool(good.all() & nodes.increasing()):
                 _explain(saliency, good, nodes)
@@ -112,7 +113,7 @@ class Warp:
             )
         as_size((y.shape[1], x.shape[1]), "lattice")
         nodes = SeparableNodes(x, y, crops=not anti_crop)
-        if check:
+        if check and not is_compiling():
             if not bool(nodes.increasing()):
                 raise ValueError(f"nodes do not strictly increase: {nodes.first_fold()}")
             ends = torch.stack((x[:, 0], y[:, 0], 1 - x[:, -1], 1 - y[:, -1]))
@@ -343,7 +344,7 @@ class Warp:
         return axes if per_axis else axes.prod(dim=-1)
 
     def _remember(self, key: tuple, build) -> Tensor:
-        if self._grids is None:
+        if self._grids is None or is_compiling():
             return build()
         if key not in self._grids:
             if len(self._grids) >= _GRIDS_KEPT:
