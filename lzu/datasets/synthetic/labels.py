@@ -70,7 +70,7 @@ def boxes_2d(
     """Boxes that a human annotator would draw, far to near; see `WorldConfig` for the limits.
 
     `ids` and `marks` come from the renderer; actor i has the value i + `first`. A side of a box
-    comes from the projected solid, to a fraction of a pixel, unless something hides it.
+    comes from the projected solid, to a fraction of a pixel, unless something or the frame hides it.
     """
     config = sequence.config
     height, width = camera.size
@@ -87,7 +87,8 @@ def boxes_2d(
         full = polygons.bounds[k]
         box = np.clip(full, 0, (width, height, width, height))
         inside = float(np.prod(box[2:] - box[:2]) / max(np.prod(full[2:] - full[:2]), 1e-9))
-        if visible < whole:
+        # Of a truncated solid, the highest corner may lie beside the image.
+        if visible < whole or inside < 1:
             columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
             seen = np.array(
                 [left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1]

@@ -117,7 +117,7 @@ def _stop_sign() -> Mesh:
     ring = np.stack([0 * angle, np.cos(angle), np.sin(angle)], 1) * (0.4 / np.cos(np.pi / 8))
     builder.face(np.add(ring, (0, 0, 0.4)), "white", (1, 0, 0))
     builder.face(np.add(ring, (-0.01, 0, 0.4)), "metal", (-1, 0, 0))
-    builder.face(np.add(ring * 0.92, (0.01, 0, 0.4)), "red", (1, 0, 0), detail=0.02)
+    builder.face(np.add(ring * 0.92, (0.01, 0, 0.4)), "red", (1, 0, 0), detail=0.6)
     panel = sides((-1, 0.02), (-0.29, 0.29), (0.29, 0.51))["front"]
     for k, letter in enumerate("STOP"):
         for a, b, c, d in _LETTERS[letter]:

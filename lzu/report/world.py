@@ -1,0 +1,150 @@
+"""How large the boxes of a dataset are, and where: as numbers and as a picture."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from lzu.errors import UserError
+from lzu.report.style import INK, METHOD_STYLE, MUTED, save_figure, styled
+
+HEIGHT_EDGES = (0.0, 0.0125, 0.025, 0.05, 0.1, 0.2, 1 / 3, 1.0)
+"""Edges of the bins of box height, as fractions of the image's height."""
+NEAR_HORIZON = 0.1
+"""Distance from the horizon, as a fraction of the image's height, that counts as near."""
+
+
+def box_statistics(coco: Mapping[str, Any], horizon: float = 0.5) -> dict[str, Any]:
+    """Distribution of the boxes of a COCO or Argoverse-HD annotation file.
+
+    Parameters
+    ----------
+    coco : Mapping
+        The file's content: `images` with width and height, `categories`, and `annotations` with
+        bbox (left, top, width, height in pixels).
+    horizon : float
+        Row of the horizon as a fraction of the image's height.
+
+    Returns
+    -------
+    dict
+        "images", "boxes", "boxes_per_image"; "below_5_percent", "near_horizon", "third_of_frame":
+        shares of the boxes lower than 5 % of the image, with their centre within 10 % of its
+        height from the horizon, at least a third as high or as wide as the image; "classes": by
+        name its "share" of the boxes and "heights", its histogram over HEIGHT_EDGES (sums to 1);
+        "heights" of all; and the arrays "height", "width", "centre" (fractions of the image) and
+        "category" of every box.
+
+    Raises
+    ------
+    UserError
+        There is no box.
+    """
+    sizes = {image["id"]: (image["width"], image["height"]) for image in coco["images"]}
+    records = coco["annotations"]
+    if not records:
+        raise UserError("the annotation file holds no box, so there is no distribution of sizes")
+    image = np.array([sizes[record["image_id"]] for record in records], float)
+    box = np.array([record["bbox"] for record in records], float)
+    category = np.array([record["category_id"] for record in records])
+    width, height = (box[:, 2:] / image).T
+    centre = (box[:, 1] + box[:, 3] / 2) / image[:, 1]
+
+    def histogram(rows: np.ndarray) -> list[float]:
+        counts = np.histogram(np.minimum(height[rows], 1.0), HEIGHT_EDGES)[0]
+        return [float(count) for count in counts / counts.sum()]
+
+    classes = {}
+    for entry in coco["categories"]:
+        rows = category == entry["id"]
+        if rows.any():
+            classes[entry["name"]] = {"share": float(rows.mean()), "heights": histogram(rows)}
+    return {
+        "images": len(sizes),
+        "boxes": len(records),
+        "boxes_per_image": len(records) / len(sizes),
+        "below_5_percent": float((height < 0.05).mean()),
+        "near_horizon": float((np.abs(centre - horizon) < NEAR_HORIZON).mean()),
+        "third_of_frame": float(((height >= 1 / 3) | (width >= 1 / 3)).mean()),
+        "classes": classes,
+        "heights": histogram(np.ones(len(records), bool)),
+        "height": height,
+        "width": width,
+        "centre": centre,
+        "category": category,
+    }
+
+
+def plot_box_statistics(
+    coco: Mapping[str, Any],
+    folder: str | os.PathLike[str],
+    name: str = "box_statistics",
+    horizon: float = 0.5,
+    forms: tuple[str, ...] = ("png", "pdf", "svg"),
+) -> dict[str, Path]:
+    """Draw the cumulative heights of boxes, their place, and the classes' shares and sizes.
+
+    `coco` and `horizon` are those of `box_statistics`; the picture is written to
+    `folder`/`name`.<form>.
+
+    Returns
+    -------
+    dict
+        form -> path.
+    """
+    found = box_statistics(coco, horizon)
+    accent = METHOD_STYLE["lzu_fixed"][0]
+    with styled():
+        figure = Figure(figsize=(10.5, 3.6), layout="constrained")
+        heights, places, classes = figure.subplots(1, 3)
+        ordered = np.sort(found["height"])
+        heights.step(ordered, np.arange(1, len(ordered) + 1) / len(ordered), color=accent)
+        heights.axvline(0.05, color=MUTED, linestyle=":")
+        heights.set_xscale("log")
+        heights.set_xticks([0.01, 0.05, 0.1, 1 / 3, 1], ["1 %", "5 %", "10 %", "33 %", "100 %"])
+        heights.set_xticks([], minor=True)
+        heights.set(
+            title=f"{found['below_5_percent']:.0%} are lower than 5 % of the image",
+            xlabel="height of the box, of the image's height",
+            ylabel="share of boxes at most as high",
+            ylim=(0, 1),
+        )
+        heights.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+        edges = np.linspace(0, 1, 51)
+        places.hist(found["centre"], edges, orientation="horizontal", color=accent)
+        places.axhline(horizon, color=INK, linewidth=1)
+        for side in (-NEAR_HORIZON, NEAR_HORIZON):
+            places.axhline(horizon + side, color=MUTED, linestyle=":")
+        places.invert_yaxis()
+        places.set(
+            title=f"{found['near_horizon']:.0%} lie within 10 % of the horizon",
+            xlabel="boxes",
+            ylabel="row of the box's centre, of the image's height",
+        )
+
+        names = sorted(found["classes"], key=lambda key: -found["classes"][key]["share"])
+        left = np.zeros(len(names))
+        shades = np.linspace(0.25, 1.0, len(HEIGHT_EDGES) - 1)
+        for k, shade in enumerate(shades):
+            values = [found["classes"][key]["heights"][k] for key in names]
+            label = f"to {HEIGHT_EDGES[k + 1]:.1%}"
+            classes.barh(names, values, left=left, color=accent, alpha=shade, label=label)
+            left += values
+        for row, key in enumerate(names):
+            share = f"{found['classes'][key]['share']:.1%}"
+            classes.text(1.01, row, share, va="center", fontsize=7)
+        classes.invert_yaxis()
+        classes.grid(visible=False)
+        classes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        classes.set(
+            title="by class (right: share of all boxes)",
+            xlabel="share of the class by height of the box",
+            xlim=(0, 1),
+        )
+        classes.legend(fontsize=6, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.18))
+        return save_figure(figure, folder, name, forms)
