@@ -282,8 +282,10 @@ def test_the_same_scene_at_another_size():
     double = WorldConfig(**{**SMALL.to_dict(), "width": 960, "height": 600})
     small = {b.track: b for b in render(make_stage(SMALL, "train", 4), 0).boxes}
     large = {b.track: b for b in render(make_stage(double, "train", 4), 0).boxes}
-    common = [k for k in small if k in large and small[k].visible == large[k].visible == 1]
-    assert len(set(small) & set(large)) > 0.8 * len(small)
+    both = set(small) & set(large)
+    assert len(both) > 0.8 * len(small)
+    whole = [small[k].visible == large[k].visible == small[k].inside == 1 for k in both]
+    common = [k for k, fits in zip(both, whole, strict=True) if fits]
     assert common
     for track in common:
         a, b = small[track], large[track]

@@ -70,7 +70,7 @@ def boxes_2d(
     """Boxes that a human annotator would draw, far to near; see `WorldConfig` for the limits.
 
     `ids` and `marks` come from the renderer; actor i has the value i + `first`. A side of a box
-    comes from the projected solid, to a fraction of a pixel, unless something or the frame hides it.
+    comes from the projected solid, to a fraction of a pixel, unless that part of it is hidden.
     """
     config = sequence.config
     height, width = camera.size
