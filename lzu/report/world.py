@@ -99,7 +99,7 @@ def plot_box_statistics(
     found = box_statistics(coco, horizon)
     accent = METHOD_STYLE["lzu_fixed"][0]
     with styled():
-        figure = Figure(figsize=(10.5, 3.6), layout="constrained")
+        figure = Figure(figsize=(11.5, 3.8), layout="constrained")
         heights, places, classes = figure.subplots(1, 3)
         ordered = np.sort(found["height"])
         heights.step(ordered, np.arange(1, len(ordered) + 1) / len(ordered), color=accent)
@@ -108,7 +108,7 @@ def plot_box_statistics(
         heights.set_xticks([0.01, 0.05, 0.1, 1 / 3, 1], ["1 %", "5 %", "10 %", "33 %", "100 %"])
         heights.set_xticks([], minor=True)
         heights.set(
-            title=f"{found['below_5_percent']:.0%} are lower than 5 % of the image",
+            title=f"{found['below_5_percent']:.0%} lower than 5 % of the image",
             xlabel="height of the box, of the image's height",
             ylabel="share of boxes at most as high",
             ylim=(0, 1),
@@ -122,9 +122,9 @@ def plot_box_statistics(
             places.axhline(horizon + side, color=MUTED, linestyle=":")
         places.invert_yaxis()
         places.set(
-            title=f"{found['near_horizon']:.0%} lie within 10 % of the horizon",
+            title=f"{found['near_horizon']:.0%} within 10 % of the horizon",
             xlabel="boxes",
-            ylabel="row of the box's centre, of the image's height",
+            ylabel="row of the centre, of the image's height",
         )
 
         names = sorted(found["classes"], key=lambda key: -found["classes"][key]["share"])

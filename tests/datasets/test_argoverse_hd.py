@@ -310,7 +310,8 @@ def test_info_tells_where_the_data_come_from(root, tmp_path):
     assert first["dataset"] == "argoverse_hd"
     assert first["images"] == 3
     assert info("again") == first
-    (root / "world.json").unlink()
+    for name in ("world.json", ".lzu-world.json"):
+        (root / name).unlink()
     assert info("b")["source"] == "real"
     assert info("b")["fingerprint"] == first["fingerprint"]
 

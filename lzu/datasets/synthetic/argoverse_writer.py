@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -13,11 +14,12 @@ from typing import Any
 
 import cv2
 
-from lzu.datasets.argoverse_hd import ANNOTATION_FOLDER, IMAGE_FOLDER, MARKER
+from lzu.datasets.argoverse_hd import ANNOTATION_FOLDER, IMAGE_FOLDER, MARKER, SEAL
 from lzu.datasets.classes import CLASSES, COCO_INDICES, coco_mapping
 from lzu.datasets.synthetic.config import SPLITS, WorldConfig
 from lzu.datasets.synthetic.render import make_stage, render
 from lzu.errors import UserError
+from lzu.files import write_text
 
 CAMERA = "ring_front_center"
 
@@ -51,8 +53,8 @@ def write_argoverse_hd(
     """Write both splits of `world` below `root`; returns `root`.
 
     Everything is written beside `root` and renamed at the end, so that an interrupted call leaves
-    no `root`. If `root` already holds exactly this world, nothing is done; another synthetic world
-    there is replaced.
+    no `root`. If `root` already holds exactly this world, nothing is done, except that a missing
+    `world.json` is written again; another synthetic world there is replaced.
 
     Args:
         root: folder that is to hold `Argoverse-1.1`, `Argoverse-HD` and `world.json`.
@@ -67,14 +69,18 @@ def write_argoverse_hd(
         raise ValueError(f"jobs must be at least 1, not {jobs}")
     root = Path(root)
     marker = provenance(world)
+    text = json.dumps(marker, indent=1, sort_keys=True) + "\n"
     if _holds(root, marker):
+        if not (root / MARKER).exists():
+            write_text(root / MARKER, text)
         return root
     _clear_leftovers(root)
-    temporary = root.with_name(f".{root.name}.{os.getpid()}.partial")
+    temporary = root.with_name(f".{root.name}.{_host()}.{os.getpid()}.partial")
     try:
         temporary.mkdir(parents=True)
         _write(temporary, world, jobs, progress)
-        (temporary / MARKER).write_text(json.dumps(marker, indent=1, sort_keys=True) + "\n")
+        for name in (SEAL, MARKER):
+            (temporary / name).write_text(text)
         if root.exists():
             shutil.rmtree(root)
         temporary.rename(root)
@@ -89,11 +95,11 @@ def _holds(root: Path, marker: dict[str, Any]) -> bool:
         return False
     if not root.is_dir():
         raise UserError(f"{root} is a file: give a folder for the synthetic world")
-    path = root / MARKER
+    path = root / SEAL
     if not path.exists():
         if any(root.iterdir()):
             raise UserError(
-                f"{root} is not empty and has no {MARKER}, so it is no synthetic world: "
+                f"{root} is not empty and has no {SEAL}, so it is no synthetic world: "
                 "give another folder, or remove this one"
             )
         return False
@@ -103,12 +109,22 @@ def _holds(root: Path, marker: dict[str, Any]) -> bool:
         return False
 
 
+def _host() -> str:
+    return socket.gethostname().replace(".", "-")
+
+
 def _clear_leftovers(root: Path) -> None:
-    """Remove what killed writers of the same root have left."""
-    for path in root.parent.glob(f".{root.name}.*.partial"):
+    """Remove what killed writers of the same root have left on this machine."""
+    for path in root.parent.glob(f".{root.name}.{_host()}.*.partial"):
         owner = path.name.split(".")[-2]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        if not owner.isdigit():
+            continue
+        try:
+            os.kill(int(owner), 0)
+        except (ProcessLookupError, OverflowError):
             shutil.rmtree(path, ignore_errors=True)
+        except PermissionError:
+            continue
 
 
 def _write(

@@ -1,5 +1,6 @@
 """The ground: road, markings, sidewalks, shadows, and their texture."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,6 +25,10 @@ TEXEL = 0.02
 """Metres a texel of the finest texture."""
 BANDS = ((0.0, 1), (9.0, 3), (22.0, 10), (60.0, 40))
 """Distances in metres from which on the texture's detail is averaged over so many texels."""
+
+
+Lay = Callable[..., None]
+"""Adds quads with a colour and a class: lay(quads, colour, name, fine=False)."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def make_ground(sequence: Sequence) -> Ground:
     )
 
 
-def _patches(road: Road, asphalt: np.ndarray, rng: np.random.Generator, lay: object) -> None:
+def _patches(road: Road, asphalt: np.ndarray, rng: np.random.Generator, lay: Lay) -> None:
     """Repairs and wheel tracks."""
     for _ in range(int((road.end - road.start) / 14)):
         s, d = rng.uniform(road.start, road.end), rng.uniform(-0.9, 0.9) * road.half_width
@@ -102,7 +107,7 @@ def _patches(road: Road, asphalt: np.ndarray, rng: np.random.Generator, lay: obj
         lay(ribbon(road, s, s + length, d - width / 2, d + width / 2), tone, "road", True)
 
 
-def _markings(road: Road, white: np.ndarray, yellow: np.ndarray, lay: object) -> None:
+def _markings(road: Road, white: np.ndarray, yellow: np.ndarray, lay: Lay) -> None:
     gaps = [(c.s - c.half_width - 5.0, c.s + c.half_width + 5.0) for c in road.crossings]
     starts = [road.start] + [high for _, high in gaps]
     ends = [low for low, _ in gaps] + [road.end - 1]

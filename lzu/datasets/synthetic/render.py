@@ -10,7 +10,7 @@ from lzu.datasets.classes import TRAIN_IDS
 from lzu.datasets.synthetic import backdrop, drawlist
 from lzu.datasets.synthetic import ground as ground_layer
 from lzu.datasets.synthetic.camera import Camera, make_camera
-from lzu.datasets.synthetic.config import SPLITS
+from lzu.datasets.synthetic.config import SPLITS, WorldConfig
 from lzu.datasets.synthetic.drawlist import SHIFT, DrawList
 from lzu.datasets.synthetic.ground import Ground
 from lzu.datasets.synthetic.labels import Box2D, boxes_2d
@@ -57,7 +57,7 @@ class Frame:
     snapshot: Snapshot
 
 
-def make_stage(config: object, split: str, index: int) -> Stage:
+def make_stage(config: WorldConfig, split: str, index: int) -> Stage:
     """Sequence `index` of `split` ("train" or "val"), ready to be rendered."""
     sequence = make_sequence(config, split, index)
     return Stage(sequence, ground_layer.make_ground(sequence), backdrop.make_sky(sequence))

@@ -166,6 +166,7 @@ def add_parked(
                     kind = ("car", "motorcycle", "truck")[
                         int(rng.choice(3, p=weights / weights.sum()))
                     ]
+                    at += 4.0 * (kind == "truck")
                     yaw = 0.0 if side < 0 else np.pi
                     add_vehicle(
                         actors,
@@ -176,7 +177,7 @@ def add_parked(
                         yaw=yaw,
                         attribute="vehicle.parked",
                     )
-                    at += 3.0 * (kind == "truck")
+                    at += 4.0 * (kind == "truck")
             at += rng.uniform(5.6, 7.0)
 
 
@@ -275,7 +276,7 @@ def add_people(
         s = float(rng.uniform(road.start, road.end))
         if rng.random() < 0.6:
             # Between the parked vehicles and the lanes.
-            d = side * (road.lanes * LANE_WIDTH + 0.05)
+            d = side * (road.lanes * LANE_WIDTH - 0.28)
             add_vehicle(
                 actors,
                 "bicycle",
