@@ -31,12 +31,12 @@ FILES_PER_UNIT = 30
 
 # Files that define the same helper names as another one, or macros that break what follows them.
 ALONE = {
-    "bezier_align.cpp",
-    "psamask.cpp",
-    "pybind.cpp",
-    "roi_align.cpp",
-    "roi_align_rotated.cpp",
-    "rotated_feature_align.cpp",
+    "cpu/bezier_align.cpp",
+    "cpu/psamask.cpp",
+    "cpu/roi_align.cpp",
+    "cpu/roi_align_rotated.cpp",
+    "cpu/rotated_feature_align.cpp",
+    "pytorch/pybind.cpp",
 }
 
 PROBE = """
@@ -137,7 +137,7 @@ def merge_sources(folder: Path) -> int:
     Returns the number of translation units that are left.
     """
     sources = sorted(folder.glob("*.cpp"))
-    members = [path for path in sources if path.name not in ALONE]
+    members = [path for path in sources if f"{folder.name}/{path.name}" not in ALONE]
     units = range(0, len(members), FILES_PER_UNIT)
     for start in units:
         included = []

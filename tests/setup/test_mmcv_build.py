@@ -111,15 +111,14 @@ def test_half_copied_wheel_is_not_handed_out(tmp_path: Path) -> None:
 
 
 def test_merged_sources_hold_every_file_once(tmp_path: Path) -> None:
-    names = [f"op{i:02}.cpp" for i in range(build_mmcv.FILES_PER_UNIT + 3)]
-    for name in [*names, "psamask.cpp"]:
-        (tmp_path / name).write_text(f"// {name}\n")
-    assert build_mmcv.merge_sources(tmp_path) == 3
-    assert sorted(p.name for p in tmp_path.glob("*.cpp")) == [
-        "psamask.cpp",
-        "unit0.cpp",
-        "unit1.cpp",
-    ]
-    included = "".join((tmp_path / f"unit{i}.cpp").read_text() for i in (0, 1)).split("\n")
-    assert included[:-1] == [f'#include "{name[:-4]}.inc"' for name in names]
-    assert all((tmp_path / f"{name[:-4]}.inc").read_text() == f"// {name}\n" for name in names)
+    folder = tmp_path / "cpu"
+    folder.mkdir()
+    names = [f"op{i:02}" for i in range(build_mmcv.FILES_PER_UNIT + 3)]
+    for name in [*names, "psamask"]:
+        (folder / f"{name}.cpp").write_text(f"// {name}\n")
+    assert build_mmcv.merge_sources(folder) == 3
+    left = {path.name: path.read_text() for path in folder.glob("*.cpp")}
+    assert sorted(left) == ["psamask.cpp", "unit0.cpp", "unit1.cpp"]
+    included = (left["unit0.cpp"] + left["unit1.cpp"]).splitlines()
+    assert included == [f'#include "{name}.inc"' for name in names]
+    assert all((folder / f"{name}.inc").read_text() == f"// {name}\n" for name in names)
