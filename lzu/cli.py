@@ -11,8 +11,8 @@ from lzu.errors import UserError
 
 if TYPE_CHECKING:
     from lzu.experiments.config import Suite
-    from lzu.experiments.run import Run
     from lzu.experiments.paths import Paths
+    from lzu.experiments.run import Run
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lzu.errors import UserError
+
 
 @contextmanager
 def write_atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -24,6 +26,16 @@ def write_atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The content of a JSON file; UserError if it is missing or broken."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run the step that makes it") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON ({error}); delete it and make it again") from None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -38,7 +38,9 @@ class Run:
     def variant(self) -> str:
         """All but suite, task, method and seed, as a path: `1-0.5` or `1-0.5/amplitude=5`."""
         scales = f"{self.from_scale:g}-{self.to_scale:g}"
-        return "/".join([scales, *([",".join(f"{k}={v}" for k, v in self.options)] * bool(self.options))])
+        return "/".join(
+            [scales, *([",".join(f"{k}={v}" for k, v in self.options)] * bool(self.options))]
+        )
 
     @property
     def path(self) -> PurePosixPath:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from lzu.datasets.argoverse_hd import prepare
-from lzu.datasets.synthetic import WorldConfig, write_argoverse_hd
+from lzu.datasets.coco import prepare
+from lzu.datasets.synthetic.argoverse_writer import write_argoverse_hd
+from lzu.datasets.synthetic.config import WorldConfig
 from lzu.errors import UserError
 from lzu.experiments.config import Suite
 from lzu.experiments.paths import Paths
@@ -29,7 +30,6 @@ def prepare_split(suite: Suite, paths: Paths, split: str, jobs: int) -> None:
         split,
         paths.annotations(split),
         paths.findings(split),
-        image_size=dataset.native_size,
         images=dataset.image_check,
         jobs=jobs,
     )

@@ -30,9 +30,7 @@ def gpus_for(processes: int, launcher: str = "none") -> Iterator[None]:
         yield
         return
     if present < processes:
-        raise UserError(
-            f"--processes {processes}: this machine has {present} GPUs; ask for fewer"
-        )
+        raise UserError(f"--processes {processes}: this machine has {present} GPUs; ask for fewer")
     with ExitStack() as locks:
         held: list[int] = []
         while len(held) < processes:

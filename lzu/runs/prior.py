@@ -1,6 +1,5 @@
 """The fixed saliency prior: dataset-wide density of the training boxes (5.1, A.6)."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 import lzu
 from lzu.errors import UserError
 from lzu.experiments import config
-from lzu.files import write_json
+from lzu.files import read_json, write_json
 from lzu.prior import Prior, save_prior
 from lzu.report.warp_pictures import write_prior_picture
 
@@ -69,10 +68,7 @@ def draw_prior(prior: Prior, fwhm: float, out: Path, about: Path) -> None:
 
 
 def _training_boxes(annotations: Path) -> tuple[np.ndarray, tuple[int, int], dict[str, str]]:
-    try:
-        content = json.loads(annotations.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{annotations}: no such file; run `lzu prepare` first") from None
+    content = read_json(annotations)
     info = content["info"]
     if info["split"] != "train":
         raise UserError(

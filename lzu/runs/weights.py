@@ -24,9 +24,11 @@ def fetch(weights: Weights, target: Path) -> None:
     with write_atomic(target) as temporary:
         try:
             if "://" in source:
-                with urllib.request.urlopen(source, timeout=60) as reply:
-                    with temporary.open("wb") as file:
-                        shutil.copyfileobj(reply, file)
+                with (
+                    urllib.request.urlopen(source, timeout=60) as reply,
+                    temporary.open("wb") as file,
+                ):
+                    shutil.copyfileobj(reply, file)
             else:
                 shutil.copyfile(Path(source).expanduser(), temporary)
         except (OSError, urllib.error.URLError, ValueError) as error:

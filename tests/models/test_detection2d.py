@@ -32,9 +32,7 @@ def test_identity_warp_gives_the_features_and_losses_of_uniform(build, batch, wr
         for method in ("uniform", "lzu_fixed")
     ]
     for name in losses[0]:
-        torch.testing.assert_close(
-            sum(losses[0][name]), sum(losses[1][name]), rtol=1e-3, atol=1e-3
-        )
+        torch.testing.assert_close(sum(losses[0][name]), sum(losses[1][name]), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0])

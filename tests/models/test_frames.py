@@ -28,9 +28,7 @@ def test_pixel_centres_of_corners_coincide():
     first = torch.tensor([[0.5, 0.5, 0.5, 0.5]])
     last = torch.tensor([[639.5, 399.5, 639.5, 399.5]])
     torch.testing.assert_close(frames.to_network(first), first)
-    torch.testing.assert_close(
-        frames.to_network(last), torch.tensor([[159.5, 99.5, 159.5, 99.5]])
-    )
+    torch.testing.assert_close(frames.to_network(last), torch.tensor([[159.5, 99.5, 159.5, 99.5]]))
 
 
 def test_a_box_follows_what_resizing_does_to_the_image():
@@ -39,9 +37,9 @@ def test_a_box_follows_what_resizing_does_to_the_image():
     # pixel i has its centre at i + 0.5; the blob's is that of the box below, (180, 25)
     rows, columns = torch.arange(120) + 0.5, torch.arange(200) + 0.5
     image = torch.exp(-((rows[:, None] - 25) ** 2 + (columns[None] - 180) ** 2) / 18)[None, None]
-    small = torch.nn.functional.interpolate(
-        image, network, mode="bilinear", align_corners=True
-    )[0, 0]
+    small = torch.nn.functional.interpolate(image, network, mode="bilinear", align_corners=True)[
+        0, 0
+    ]
     box = Frames(native, network).to_network(torch.tensor([[170.0, 20.0, 190.0, 30.0]]))[0]
     ys, xs = torch.meshgrid(
         torch.arange(network[0]) + 0.5, torch.arange(network[1]) + 0.5, indexing="ij"
@@ -53,7 +51,8 @@ def test_a_box_follows_what_resizing_does_to_the_image():
 
 
 @pytest.mark.parametrize(
-    ("network", "padded"), [((600, 960), (608, 960)), ((300, 480), (320, 480)), ((32, 33), (32, 64))]
+    ("network", "padded"),
+    [((600, 960), (608, 960)), ((300, 480), (320, 480)), ((32, 33), (32, 64))],
 )
 def test_padding_to_multiples_of_32(network, padded):
     assert Frames((1200, 1920), network).padded == padded

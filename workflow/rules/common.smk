@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -10,12 +11,15 @@ from lzu.report.collect import find_result_files
 
 # A suite file given with --configfile replaces the default one: merging the two would leave
 # settings of the one in the other.
-if not config:
+if "detection2d" not in config:
 
     configfile: "config/demo.yaml"
 
 
-LZU = f"{sys.executable} -m lzu.cli"
+# Jobs find `lzu` beside the Python that runs Snakemake, unless a rule's conda environment comes first.
+os.environ.update(
+    PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+)
 
 
 def checked(settings):
@@ -23,14 +27,14 @@ def checked(settings):
     try:
         return parse_suite(settings, "the suite file (--configfile, --config)")
     except UserError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"lzu: {error}")
 
 
 def checked_root(dataset):
     """Stop before planning if real data is not where the suite says."""
     if dataset.synthetic is None and not Path(dataset.root).is_dir():
-        raise WorkflowError(
-            f"detection2d.dataset.root: there is no folder {dataset.root}. Put Argoverse 1.1 "
+        sys.exit(
+            f"lzu: detection2d.dataset.root: there is no folder {dataset.root}. Put Argoverse 1.1 "
             "tracking (argoverse.org) and the Argoverse-HD annotations (streaming perception "
             "project) there, in the layout that README describes, or set the key to where they are."
         )
@@ -130,3 +134,4 @@ FIGURES = [
     for view in ("", "_end_to_end")
     for form in ("png", "pdf", "svg")
 ]
+TARGETS = [*TABLES, *FIGURES, *priors()]

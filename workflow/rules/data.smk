@@ -6,10 +6,12 @@ rule settings:
     """The suite as Snakemake resolved it. Its rules depend on what they use of it by `params`."""
     output:
         SETTINGS,
+    log:
+        f"logs/{SUITE.suite}/settings.log",
+    conda:
+        "../../environment.yml"
     params:
         suite=SUITE.model_dump_json(indent=1),
-    log:
-        "logs/settings.log",
     shell:
         "cat >{output} 2>{log} <<'END'\n{params.suite}\nEND"
 
@@ -22,16 +24,18 @@ if DETECTION.dataset.synthetic is not None:
             settings=ancient(SETTINGS),
         output:
             Path(DETECTION.dataset.root) / "world.json",
-        params:
-            world=json.dumps([DETECTION.dataset.native_size, DETECTION.dataset.synthetic]),
         log:
-            "logs/{suite}/world.log".format(suite=SUITE.suite),
+            f"logs/{SUITE.suite}/world.log",
+        conda:
+            "../../environment.yml"
         threads: 16
         resources:
             runtime="4h",
             mem="8GB",
+        params:
+            world=json.dumps([DETECTION.dataset.native_size, DETECTION.dataset.synthetic]),
         shell:
-            "{LZU} world --config {input.settings} --threads {threads} 2>&1 | tee {log}"
+            "lzu world --config {input.settings} --threads {threads} 2>&1 | tee {log}"
 
 
 rule prepare:
@@ -42,16 +46,18 @@ rule prepare:
     output:
         annotations=PATHS.annotations("{split}"),
         findings=PATHS.findings("{split}"),
-    params:
-        dataset=DETECTION.dataset.model_dump_json(),
     log:
         f"logs/{SUITE.suite}/prepare_{{split}}.log",
+    conda:
+        "../../environment.yml"
     threads: 8
     resources:
         runtime="4h",
         mem="8GB",
+    params:
+        dataset=DETECTION.dataset.model_dump_json(),
     shell:
-        "{LZU} prepare --config {input.settings} --split {wildcards.split} --threads {threads}"
+        "lzu prepare --config {input.settings} --split {wildcards.split} --threads {threads}"
         " 2>&1 | tee {log}"
 
 
@@ -66,5 +72,7 @@ if DETECTION.model.initial_weights is not None:
         log:
             f"logs/{SUITE.suite}/weights.log",
         retries: 2
+        conda:
+            "../../environment.yml"
         shell:
-            "{LZU} weights --config {input.settings} 2>&1 | tee {log}"
+            "lzu weights --config {input.settings} 2>&1 | tee {log}"

@@ -8,21 +8,23 @@ rule train:
     output:
         checkpoint=RUN_FOLDER / "checkpoint.pth",
         record=RUN_FOLDER / "train.json",
-    params:
-        run=run_arguments,
-        identity=identity,
-        processes=lambda wildcards, resources: max(1, resources.gpu),
     log:
         f"logs/{SUITE.suite}/train/{{method}}/{{scales}}/seed{{seed}}.log",
     benchmark:
         f"logs/{SUITE.suite}/train/{{method}}/{{scales}}/seed{{seed}}.tsv"
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         gpu=0,
         runtime="5d",
         mem="32GB",
+    params:
+        run=run_arguments,
+        identity=identity,
+        processes=lambda wildcards, resources: max(1, resources.gpu),
     shell:
-        "{LZU} train --config {input.settings} {params.run} --threads {threads}"
+        "lzu train --config {input.settings} {params.run} --threads {threads}"
         " --processes {params.processes} 2>&1 | tee {log}"
 
 
@@ -35,19 +37,21 @@ rule predict:
         settings=ancient(SETTINGS),
     output:
         RUN_FOLDER / "predictions.json",
-    params:
-        run=run_arguments,
     log:
         f"logs/{SUITE.suite}/predict/{{method}}/{{scales}}/seed{{seed}}.log",
     benchmark:
         f"logs/{SUITE.suite}/predict/{{method}}/{{scales}}/seed{{seed}}.tsv"
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         gpu=0,
         runtime="8h",
         mem="32GB",
+    params:
+        run=run_arguments,
     shell:
-        "{LZU} predict --config {input.settings} {params.run} --threads {threads} 2>&1 | tee {log}"
+        "lzu predict --config {input.settings} {params.run} --threads {threads} 2>&1 | tee {log}"
 
 
 rule score:
@@ -59,15 +63,17 @@ rule score:
         settings=ancient(SETTINGS),
     output:
         RUN_FOLDER / "metrics.json",
-    params:
-        run=run_arguments,
     log:
         f"logs/{SUITE.suite}/score/{{method}}/{{scales}}/seed{{seed}}.log",
+    conda:
+        "../../environment.yml"
     resources:
         runtime="1h",
         mem="8GB",
+    params:
+        run=run_arguments,
     shell:
-        "{LZU} score --config {input.settings} {params.run} 2>&1 | tee {log}"
+        "lzu score --config {input.settings} {params.run} 2>&1 | tee {log}"
 
 
 rule time:
@@ -79,15 +85,17 @@ rule time:
         settings=ancient(SETTINGS),
     output:
         PATHS.root / "timing/detection2d/{method}/{scales}.json",
-    params:
-        run=lambda wildcards: run_arguments(wildcards, DETECTION.seeds[0]),
-        timing=DETECTION.timing.model_dump_json(),
     log:
         f"logs/{SUITE.suite}/time/{{method}}/{{scales}}.log",
+    conda:
+        "../../environment.yml"
     threads: workflow.cores or 8
     resources:
         gpu=0,
         runtime="1h",
         mem="16GB",
+    params:
+        run=lambda wildcards: run_arguments(wildcards, DETECTION.seeds[0]),
+        timing=DETECTION.timing.model_dump_json(),
     shell:
-        "{LZU} time --config {input.settings} {params.run} --threads {threads} 2>&1 | tee {log}"
+        "lzu time --config {input.settings} {params.run} --threads {threads} 2>&1 | tee {log}"

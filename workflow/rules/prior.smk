@@ -11,13 +11,15 @@ rule prior:
             caption="../report/prior.rst",
             category="Priors",
         ),
-    params:
-        prior=DETECTION.prior.model_dump_json(),
     log:
         f"logs/{SUITE.suite}/prior.log",
+    conda:
+        "../../environment.yml"
     threads: 2
     resources:
         runtime="30m",
         mem="8GB",
+    params:
+        prior=DETECTION.prior.model_dump_json(),
     shell:
-        "{LZU} prior --config {input.settings} --threads {threads} 2>&1 | tee {log}"
+        "lzu prior --config {input.settings} --threads {threads} 2>&1 | tee {log}"

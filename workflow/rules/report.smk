@@ -7,14 +7,16 @@ rule collect:
         settings=ancient(SETTINGS),
     output:
         PATHS.collected,
+    log:
+        f"logs/{SUITE.suite}/collect.log",
+    conda:
+        "../../environment.yml"
     params:
         # which runs are meant: a change of scales, seeds or mode collects again
         runs=[str(run.path) for run in RUNS],
         mode=SUITE.mode,
-    log:
-        f"logs/{SUITE.suite}/collect.log",
     shell:
-        "{LZU} collect --config {input.settings} 2>&1 | tee {log}"
+        "lzu collect --config {input.settings} 2>&1 | tee {log}"
 
 
 rule tables:
@@ -26,12 +28,14 @@ rule tables:
     output:
         report(TABLES[0], caption="../report/table1.rst", category="Tables"),
         TABLES[1:],
-    params:
-        machine=SUITE.machine,
     log:
         f"logs/{SUITE.suite}/tables.log",
+    conda:
+        "../../environment.yml"
+    params:
+        machine=SUITE.machine,
     shell:
-        "{LZU} tables --config {input.settings} 2>&1 | tee {log}"
+        "lzu tables --config {input.settings} 2>&1 | tee {log}"
 
 
 rule figures:
@@ -42,9 +46,11 @@ rule figures:
     output:
         report(FIGURES[0], caption="../report/figure7.rst", category="Figures"),
         FIGURES[1:],
-    params:
-        machine=SUITE.machine,
     log:
         f"logs/{SUITE.suite}/figures.log",
+    conda:
+        "../../environment.yml"
+    params:
+        machine=SUITE.machine,
     shell:
-        "{LZU} figures --config {input.settings} 2>&1 | tee {log}"
+        "lzu figures --config {input.settings} 2>&1 | tee {log}"

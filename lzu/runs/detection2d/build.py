@@ -8,12 +8,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import lzu.models.detection2d
-import lzu.models.stream  # noqa: F401  (registers the stream's classes)
+import lzu.models.stream
 from lzu.datasets.classes import CLASSES
 from lzu.errors import UserError
 from lzu.experiments.config import Suite, frame_size
-from lzu.experiments.run import Run
 from lzu.experiments.paths import Paths
+from lzu.experiments.run import Run
 
 
 def shipped_config(name: str) -> Config:

@@ -11,11 +11,11 @@ from torch.utils.data import DataLoader
 
 from lzu.errors import UserError
 from lzu.experiments.config import Suite, training_identity
+from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
 from lzu.files import write_json
 from lzu.report.provenance import config_hash
 from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config
-from lzu.experiments.paths import Paths
 
 
 def load_trained(suite: Suite, run: Run, paths: Paths) -> Any:

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import math
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +12,11 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from lzu.errors import UserError
+from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
-from lzu.files import write_json
+from lzu.files import read_json, write_json
 from lzu.report.provenance import collect_provenance
 from lzu.report.schema import METRICS_SCHEMA_NAME, validate_metrics
-from lzu.experiments.paths import Paths
 
 NAMES = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
 
@@ -58,10 +57,10 @@ def average_precision(annotations: Path, predictions: list[dict[str, Any]]) -> d
 def score(run: Run, paths: Paths) -> None:
     """Write the run's `metrics.json` from its predictions and the validated annotations."""
     started = datetime.now(UTC)
-    predictions = _read(paths.run(run, "predictions.json"))
-    training = _read(paths.run(run, "train.json"))
+    predictions = read_json(paths.run(run, "predictions.json"))
+    training = read_json(paths.run(run, "train.json"))
     annotations = paths.annotations("val")
-    about = _read(annotations)
+    about = read_json(annotations)
     metrics = {
         "schema": METRICS_SCHEMA_NAME,
         "run": run.as_dict(),
@@ -80,12 +79,3 @@ def score(run: Run, paths: Paths) -> None:
     path = paths.run(run, "metrics.json")
     validate_metrics(metrics, path)
     write_json(path, metrics)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the step before this one") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({error}); delete it and run again") from None

@@ -16,13 +16,13 @@ import torch
 from mmengine.dataset import pseudo_collate
 
 from lzu.experiments.config import Suite
+from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
 from lzu.files import write_json
 from lzu.models.resamplers import UniformResampler
 from lzu.report.provenance import collect_provenance
 from lzu.report.schema import TIMING_SCHEMA_NAME, validate_timing
 from lzu.runs.detection2d.predict import load_trained, validation_set
-from lzu.experiments.paths import Paths
 
 
 def time_run(suite: Suite, run: Run, paths: Paths) -> None:

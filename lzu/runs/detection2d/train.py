@@ -14,19 +14,20 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 import lzu.runs.progress  # noqa: F401  (registers the hook)
-from lzu.datasets.coco import count_images
 from lzu.errors import UserError
 from lzu.experiments.config import Suite, training_identity
+from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
-from lzu.files import write_atomic, write_json
+from lzu.files import read_json, write_atomic, write_json
 from lzu.models.compat import allow_safe_resume
 from lzu.report.provenance import collect_provenance, config_hash
 from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config
 from lzu.runs.detection2d.initial import describe_initial_weights, load_initial_weights
-from lzu.experiments.paths import Paths
 
 
-def train(suite: Suite, run: Run, paths: Paths, *, workers: int = 0, launcher: str = "none") -> None:
+def train(
+    suite: Suite, run: Run, paths: Paths, *, workers: int = 0, launcher: str = "none"
+) -> None:
     """Train `run`; write its `checkpoint.pth` and `train.json`.
 
     A training that was killed goes on from its last checkpoint in the run's `training/` folder and
@@ -102,7 +103,8 @@ def _runner_config(
             "use a number of GPUs that divides it"
         )
     dataset = dataset_config(suite, run, paths, "train", schedule.flip)
-    iterations = schedule.epochs * math.ceil(count_images(paths.annotations("train")) / schedule.batch)
+    images = len(read_json(paths.annotations("train"))["images"])
+    iterations = schedule.epochs * math.ceil(images / schedule.batch)
     warmup = min(schedule.warmup_iterations, iterations // 2)
     optimizer = {**copy.deepcopy(schedule.optimizer), "lr": task.methods[run.method].learning_rate}
     clip = None if schedule.clip_norm is None else {"max_norm": schedule.clip_norm}
