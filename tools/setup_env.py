@@ -157,6 +157,8 @@ def make_venv(prefix: Path, kind: str) -> None:
     with locked(prefix / MARK):
         if is_current(prefix, kind):
             return
+        if (prefix / "pyvenv.cfg").exists():
+            print(f"Removing what is in {prefix} (unfinished or out of date)", flush=True)
         empty(prefix)
         LOG.write_text("")
         print(f"Setting up {prefix} (Python {platform.python_version()}); log: {LOG}", flush=True)

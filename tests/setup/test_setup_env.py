@@ -60,11 +60,10 @@ def test_compiler_that_does_not_compile(clone: Path, tmp_path: Path) -> None:
 
 def test_old_python(clone: Path, tmp_path: Path) -> None:
     old = tmp_path / "python3"
-    old.write_text('#!/bin/sh\n[ "${2#*exit}" = "$2" ] || exit 1\necho 3.9\n')
+    old.write_text("#!/bin/sh\necho 3 9\n")
     old.chmod(0o755)
     message = one_line(set_up(clone, commands(tmp_path / "bin", "dirname"), LZU_PYTHON=str(old)))
-    assert "Python 3.11 or newer is needed" in message
-    assert f"{old} is 3.9" in message
+    assert f"Python 3.11 or newer is needed (found only {old} is 3.9);" in message
 
 
 def test_no_python(clone: Path, tmp_path: Path) -> None:
