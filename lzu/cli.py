@@ -63,16 +63,24 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--split", choices=("train", "val"), required=True)
     verb("weights", _weights, "fetch and check the weights that runs start from")
     verb("prior", _prior, "make the fixed saliency prior and its picture")
+    sub = verb("picture", _picture, "draw a frame zoomed and unzoomed, with its warp grid")
+    sub.add_argument("--to", dest="to_scale", type=float, default=0.5)
     sub = verb("train", _train, "train a run; goes on where a killed one stopped", of_run=True)
     sub.add_argument("--processes", type=int, default=1, help="GPUs that train together")
     sub.add_argument("--launcher", choices=("none", "pytorch"), default="none")
     verb("predict", _predict, "detect on the validation images", of_run=True)
     verb("score", _score, "score a run's predictions", of_run=True)
     verb("time", _time, "measure a run's latency", of_run=True)
-    verb("collect", _collect, "gather all result files of a suite into one table")
-    verb("tables", _tables, "build the tables")
-    verb("figures", _figures, "draw the figures")
-    verb("show", _show, "print Table 1 and the paths of everything made")
+    for name, function, help in (
+        ("collect", _collect, "gather all result files of a suite into one table"),
+        ("tables", _tables, "build the tables"),
+        ("figures", _figures, "draw the figures"),
+        ("show", _show, "print Table 1 and the paths of everything made"),
+    ):
+        sub = verb(name, function, help)
+        sub.add_argument(
+            "--mode", choices=("compute", "cached"), help="instead of what the suite file says"
+        )
     verb("keep", _keep, "copy a suite's result files to results/measured/ for version control")
     return parser
 
@@ -82,6 +90,8 @@ def _suite(options: argparse.Namespace) -> "tuple[Suite, Paths]":
     from lzu.experiments.paths import Paths
 
     suite = load_suite(options.config)
+    if getattr(options, "mode", None):
+        suite = suite.model_copy(update={"mode": options.mode})
     return suite, Paths(suite, options.results)
 
 
@@ -137,6 +147,13 @@ def _prior(options: argparse.Namespace) -> None:
     prior = make_prior(paths.annotations("train"), settings, out)
     picture = paths.prior_picture(settings)
     draw_prior(prior, settings.fwhm, picture, picture.with_suffix(".json"))
+
+
+def _picture(options: argparse.Namespace) -> None:
+    from lzu.runs.pictures import draw_zoom
+
+    suite, paths = _suite(options)
+    draw_zoom(suite, paths, options.to_scale, paths.zoom_picture)
 
 
 def _train(options: argparse.Namespace) -> None:

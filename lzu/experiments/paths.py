@@ -69,3 +69,8 @@ class Paths:
         """The picture of a prior and of the warp that it gives at `settings.fwhm`."""
         npz = self.prior(settings)
         return npz.with_name(f"{npz.stem}-fwhm{settings.fwhm:g}.png")
+
+    @property
+    def zoom_picture(self) -> Path:
+        """One frame, zoomed and unzoomed."""
+        return self.figures / "zoom_unzoom.png"

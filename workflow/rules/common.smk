@@ -92,10 +92,10 @@ def prior_of(wildcards):
     return [] if wildcards.method == "uniform" else [PATHS.prior(DETECTION.prior)]
 
 
-def priors():
-    """The picture of every prior in use."""
+def prior_pictures():
+    """The picture of every prior in use, and of what its warp does to a frame."""
     used = any(run.method != "uniform" for run in RUNS)
-    return [PATHS.prior_picture(DETECTION.prior)] if used else []
+    return [PATHS.prior_picture(DETECTION.prior), PATHS.zoom_picture] if used else []
 
 
 def initial_weights():
@@ -134,4 +134,4 @@ FIGURES = [
     for view in ("", "_end_to_end")
     for form in ("png", "pdf", "svg")
 ]
-TARGETS = [*TABLES, *FIGURES, *priors()]
+TARGETS = [*TABLES, *FIGURES, *prior_pictures()]

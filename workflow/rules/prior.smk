@@ -23,3 +23,19 @@ rule prior:
         prior=DETECTION.prior.model_dump_json(),
     shell:
         "lzu prior --config {input.settings} --threads {threads} 2>&1 | tee {log}"
+
+
+rule picture:
+    """One frame, zoomed and unzoomed, with its warp grid."""
+    input:
+        prior=PATHS.prior(DETECTION.prior),
+        annotations=PATHS.annotations("val"),
+        settings=ancient(SETTINGS),
+    output:
+        report(PATHS.zoom_picture, caption="../report/zoom.rst", category="Figures"),
+    log:
+        f"logs/{SUITE.suite}/picture.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        "lzu picture --config {input.settings} 2>&1 | tee {log}"

@@ -33,9 +33,10 @@ def load_initial_weights(model: nn.Module, path: Path) -> None:
     own = model.state_dict()
     for layer in CLASSIFIERS:
         bias = f"{layer}.bias"
-        if bias in own and bias in state and len(state[bias]) != len(own[bias]):
-            if len(state[bias]) * len(CLASSES) == len(own[bias]) * COCO_CLASSES:
-                state = select_classes(state, layer, COCO_CLASSES, COCO_INDICES)
+        if bias not in own or bias not in state:
+            continue
+        if len(state[bias]) * len(CLASSES) == len(own[bias]) * COCO_CLASSES:
+            state = select_classes(state, layer, COCO_CLASSES, COCO_INDICES)
     wrong = [
         f"{name} {tuple(state[name].shape) if name in state else 'missing'}"
         for name, value in own.items()

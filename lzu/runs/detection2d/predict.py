@@ -48,7 +48,7 @@ def validation_set(suite: Suite, run: Run, paths: Paths) -> Any:
 
 
 def predict(suite: Suite, run: Run, paths: Paths, *, workers: int = 0, batch: int = 4) -> None:
-    """Write the run's `predictions.json`: COCO results, boxes (left, top, w, h) in native pixels."""
+    """Write the run's `predictions.json`: COCO results, boxes in native pixels."""
     model = load_trained(suite, run, paths)
     dataset = validation_set(suite, run, paths)
     loader = DataLoader(dataset, batch, num_workers=workers, collate_fn=pseudo_collate)

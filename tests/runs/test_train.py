@@ -1,0 +1,164 @@
+"""Training repeats exactly, also over a kill; what it leaves behind is checked before use."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from lzu.errors import UserError
+from lzu.experiments.run import Run
+from tests.runs.conftest import lzu
+
+ARGUMENTS = ("--method", "lzu_fixed", "--to", "0.5", "--seed", "0", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def long_config(config):
+    """A run of 12 iterations that saves itself every second one."""
+    text = config.read_text()
+    path = config.with_name("long.yaml")
+    path.write_text(text.replace("epochs: 1", "epochs: 4"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(long_config, results):
+    lzu("train", "--config", long_config, "--results", results, *ARGUMENTS)
+    return results
+
+
+def run():
+    return Run("smoke", "detection2d", "lzu_fixed", 1.0, 0.5, 0)
+
+
+def state(folder):
+    path = folder / "smoke" / run().path / "checkpoint.pth"
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def copy_of(results, folder):
+    shutil.copytree(results / "smoke" / "data", folder / "smoke" / "data")
+    shutil.copytree(results / "smoke" / "priors", folder / "smoke" / "priors")
+    return folder
+
+
+def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
+    undisturbed, long_config, tmp_path
+):
+    results = copy_of(undisturbed, tmp_path / "killed")
+    command = [sys.executable, "-m", "lzu.cli", "train", "--config", str(long_config)]
+    command += ["--results", str(results), *ARGUMENTS]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    mark = results / "smoke" / run().path / "training" / "last_checkpoint"
+    deadline = time.monotonic() + 120
+    while not mark.exists():
+        assert process.poll() is None, "training ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (results / "smoke" / run().path / "checkpoint.pth").exists()
+    again = lzu(*command[3:])
+    assert "resumed at iteration" in again.stderr
+    for (name, expected), (_, found) in zip(
+        state(undisturbed).items(), state(results).items(), strict=True
+    ):
+        assert torch.equal(expected, found), name
+    record = json.loads((results / "smoke" / run().path / "train.json").read_text())
+    assert record["resumed_at"] >= 2
+    assert record["training"]["iterations"] == 12
+    assert not mark.parent.exists()
+
+
+def test_an_interrupted_training_of_other_settings_is_not_resumed(
+    undisturbed, long_config, tmp_path
+):
+    results = copy_of(undisturbed, tmp_path / "stale")
+    folder = results / "smoke" / run().path / "training"
+    folder.mkdir(parents=True)
+    (folder / "config_hash").write_text("another")
+    (folder / "last_checkpoint").write_text("/nowhere/iter_2.pth")
+    done = lzu("train", "--config", long_config, "--results", results, *ARGUMENTS)
+    assert "resumed" not in done.stderr
+    assert torch.equal(
+        state(undisturbed)["bbox_head.retina_cls.bias"], state(results)["bbox_head.retina_cls.bias"]
+    )
+
+
+def test_a_checkpoint_of_other_settings_is_refused(undisturbed, config):
+    done = lzu("predict", "--config", config, "--results", undisturbed, *ARGUMENTS, check=False)
+    assert done.returncode == 2
+    assert "trained with other settings" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_is_not_planned_is_refused(config, results):
+    arguments = ("--method", "uniform", "--to", "0.25")
+    done = lzu("train", "--config", config, "--results", results, *arguments, check=False)
+    assert done.returncode == 2
+    assert "does not plan" in done.stderr
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(long_config, undisturbed, tmp_path):
+    """Under torchrun, on the CPU: each process takes half of every batch."""
+    results = copy_of(undisturbed, tmp_path / "two")
+    done = lzu(
+        "train", "--config", long_config, "--results", results, *ARGUMENTS, "--processes", "2"
+    )
+    assert done.returncode == 0
+    alone, together = state(undisturbed), state(results)
+    assert alone.keys() == together.keys()
+    for value in together.values():
+        assert torch.isfinite(value.float()).all()
+    # BN statistics are a process's own, so weights agree in kind and not bit by bit.
+    name = "bbox_head.retina_cls.bias"
+    torch.testing.assert_close(alone[name], together[name], rtol=0.05, atol=0.05)
+
+
+def test_a_lost_loss_stops_the_training(config, results, tmp_path):
+    path = config.with_name("lost.yaml")
+    path.write_text(config.read_text().replace("learning_rate: 0.01", "learning_rate: 1.0e+30"))
+    folder = copy_of(results, tmp_path / "lost")
+    done = lzu("train", "--config", path, "--results", folder, *ARGUMENTS, check=False)
+    assert done.returncode == 2
+    assert "lower the learning rate" in done.stderr
+    assert not list(folder.glob("**/checkpoint.pth"))
+
+
+def test_missing_annotations_are_named(config, tmp_path):
+    done = lzu("train", "--config", config, "--results", tmp_path, *ARGUMENTS, check=False)
+    assert done.returncode == 2
+    assert "train.json: no such file" in done.stderr
+
+
+def test_weights_are_checked(tmp_path):
+    from lzu.experiments.config import Weights
+    from lzu.runs.weights import fetch
+
+    source, target = tmp_path / "a.pth", tmp_path / "b.pth"
+    source.write_bytes(b"weights")
+    with pytest.raises(UserError, match="sha256"):
+        fetch(Weights(source=str(source), sha256="0" * 64), target)
+    assert not target.exists()
+    with pytest.raises(UserError, match="cannot read"):
+        fetch(Weights(source=str(tmp_path / "c.pth"), sha256="0" * 64), target)
+
+
+def test_a_coco_classifier_is_cut_down_to_our_classes(tmp_path):
+    from lzu.datasets.classes import COCO_INDICES
+    from lzu.runs.weights import select_classes
+
+    weight = torch.arange(9 * 80 * 2 * 3 * 3.0).reshape(720, 2, 3, 3)
+    bias = torch.arange(720.0)
+    cut = select_classes({"x.weight": weight, "x.bias": bias}, "x", 80, COCO_INDICES)
+    assert cut["x.weight"].shape == (72, 2, 3, 3)
+    for anchor in range(9):
+        for ours, theirs in enumerate(COCO_INDICES):
+            assert cut["x.bias"][anchor * 8 + ours] == bias[anchor * 80 + theirs]
+            assert torch.equal(cut["x.weight"][anchor * 8 + ours], weight[anchor * 80 + theirs])

@@ -1,0 +1,96 @@
+"""What Snakemake plans, and how it stops; nothing is run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("snakemake")
+
+SNAKEMAKE = Path(sys.executable).with_name("snakemake")
+
+
+@pytest.fixture
+def plan(request, tmp_path):
+    """Dry-run the workflow in an empty folder; return (exit status, everything printed)."""
+    root = request.config.rootpath
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "published").symlink_to(root / "results" / "published")
+    (tmp_path / "config").symlink_to(root / "config")
+
+    def planned(*arguments):
+        command = [SNAKEMAKE, "-n", "--cores", "2", "--snakefile", root / "Snakefile"]
+        command += ["--directory", tmp_path, "--workflow-profile", "none", *arguments]
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, cwd=tmp_path
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return planned
+
+
+def jobs(text):
+    """Rule -> number of planned jobs, from the first table that Snakemake prints."""
+    table = text.split("Job stats:")[1].split("total")[0]
+    return {name: int(n) for name, n in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
+
+
+def write_suite(tmp_path, name, change, root):
+    settings = yaml.safe_load((root / "config" / f"{name}.yaml").read_text())
+    change(settings)
+    path = tmp_path / f"{name}-changed.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def test_the_default_is_the_demo(plan):
+    status, text = plan()
+    assert status == 0, text
+    found = jobs(text)
+    assert found["train"] == found["predict"] == found["score"] == 12
+    assert found["time"] == 4
+    assert found["world"] == 1
+
+
+def test_paper_without_the_dataset_stops_with_one_message(plan):
+    status, text = plan("--configfile", "config/paper.yaml")
+    assert status != 0
+    assert "detection2d.dataset.root: there is no folder data/argoverse_hd" in text
+    assert "Traceback" not in text
+
+
+def test_paper_with_the_dataset_plans_every_run(plan, request, tmp_path):
+    def at_root(settings):
+        settings["detection2d"]["dataset"]["root"] = str(tmp_path)
+
+    path = write_suite(tmp_path, "paper", at_root, request.config.rootpath)
+    status, text = plan("--configfile", path)
+    assert status == 0, text
+    found = jobs(text)
+    assert found["train"] == found["score"] == 8
+    assert found["weights"] == 1
+    assert "world" not in found
+
+
+def test_cached_mode_trains_predicts_and_scores_nothing(plan):
+    status, text = plan("--config", "mode=cached")
+    assert status == 0, text
+    assert not {"world", "prepare", "prior", "train", "predict", "score", "time"} & set(jobs(text))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda s: s["detection2d"].update(epochs=3), "detection2d.epochs: there is no such key"),
+        (lambda s: s["detection2d"].update(seeds="all"), "detection2d.seeds"),
+    ],
+)
+def test_wrong_settings_stop_with_one_message(plan, request, tmp_path, change, said):
+    path = write_suite(tmp_path, "smoke", change, request.config.rootpath)
+    status, text = plan("--configfile", path)
+    assert status != 0
+    assert said in text
+    assert "Traceback" not in text

@@ -1,0 +1,96 @@
+"""The smoke suite from nothing, and what a second look at its results does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mmdet")
+pytest.importorskip("snakemake")
+
+from lzu.report.schema import read_metrics, read_timing
+from tests.workflow.test_plans import jobs
+
+SNAKEMAKE = Path(sys.executable).with_name("snakemake")
+
+
+@pytest.fixture(scope="module")
+def folder(request, tmp_path_factory):
+    """A working folder of its own, so that nobody's results are touched."""
+    root = request.config.rootpath
+    folder = tmp_path_factory.mktemp("workflow")
+    (folder / "results").mkdir()
+    (folder / "results" / "published").symlink_to(root / "results" / "published")
+    (folder / "config").symlink_to(root / "config")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def snakemake(request, folder):
+    def run(*arguments):
+        command = [SNAKEMAKE, "--cores", os.cpu_count(), "--configfile", "config/smoke.yaml"]
+        command += ["--snakefile", request.config.rootpath / "Snakefile"]
+        command += ["--directory", folder]
+        command += ["--workflow-profile", request.config.rootpath / "profiles" / "default"]
+        done = subprocess.run(
+            [*map(str, command), *map(str, arguments)], capture_output=True, text=True, cwd=folder
+        )
+        text = done.stdout + done.stderr
+        assert done.returncode == 0, text[-6000:]
+        return text
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def smoke(folder, snakemake):
+    """The results of the smoke suite."""
+    snakemake()
+    return folder / "results" / "smoke"
+
+
+def test_every_result_file_passes_its_schema(smoke):
+    metrics = sorted(smoke.glob("runs/**/metrics.json"))
+    timings = sorted(smoke.glob("timing/**/*.json"))
+    assert len(metrics) == 4
+    assert len(timings) == 2
+    contents = [read_metrics(path) for path in metrics]
+    assert {c["dataset"]["source"] for c in contents} == {"synthetic"}
+    assert {c["training"]["initial_weights"] for c in contents} == {"scratch"}
+    for path in timings:
+        timing = read_timing(path)
+        added = timing["summary"]["added_ms"]
+        assert (added == 0) == (timing["run"]["method"] == "uniform")
+
+
+def test_tables_and_figures_are_made(smoke):
+    table = (smoke / "tables" / "table1.txt").read_text()
+    assert "published" in table
+    assert "measured" in table
+    assert "synthetic" in table
+    for name in ("table1.csv", "table1.md", "table1.tex"):
+        assert (smoke / "tables" / name).stat().st_size > 100
+    assert (smoke / "figures" / "figure7_detection2d.png").stat().st_size > 10_000
+    assert list(smoke.glob("priors/detection2d/*.png"))
+
+
+def test_a_second_run_has_nothing_to_do(smoke, snakemake):
+    assert "Nothing to be done" in snakemake()
+
+
+def test_deleting_metrics_rescores_and_does_not_retrain(smoke, snakemake):
+    path = next(smoke.glob("runs/**/metrics.json"))
+    before = read_metrics(path)["metrics"]
+    path.unlink()
+    planned = jobs(snakemake("-n"))
+    assert planned.pop("score") == 1
+    assert set(planned) == {"collect", "tables", "figures", "all"}
+    snakemake()
+    assert read_metrics(path)["metrics"] == before
+
+
+def test_the_report_is_built_offline(smoke, snakemake):
+    snakemake("--report", smoke / "report.zip")
+    assert (smoke / "report.zip").stat().st_size > 50_000
