@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; a user's mistake is one message and exit status 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
-    if getattr(options, "threads", None):
+    options.arguments = arguments
+    if options.threads:
+        # of a job's threads, each process that trains takes its share
+        options.threads = max(1, options.threads // getattr(options, "processes", 1))
         _limit_threads(options.threads)
     try:
         options.verb(options)
@@ -157,23 +161,31 @@ def _picture(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from lzu.runs.detection2d.train import train
     from lzu.runs.devices import gpus_for, train_together
 
     suite, paths, run = _run(options)
-    if options.processes > 1 and options.launcher == "none":
-        train_together(options.processes, sys.argv[1:])
-        return
     with gpus_for(options.processes, options.launcher):
-        train(suite, run, paths, workers=_loaders(options), launcher=options.launcher)
+        from lzu.runs.detection2d.build import run_stamp
+        from lzu.runs.detection2d.train import train, training_folder
+        from lzu.runs.session import training_session
+
+        if options.launcher != "none":
+            train(suite, run, paths, workers=_loaders(options), launcher=options.launcher)
+            return
+        with training_session(training_folder(run, paths), run_stamp(suite, run, paths)):
+            if options.processes > 1:
+                train_together(options.processes, options.arguments)
+            else:
+                train(suite, run, paths, workers=_loaders(options))
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from lzu.runs.detection2d.predict import predict
     from lzu.runs.devices import gpus_for
 
     suite, paths, run = _run(options)
     with gpus_for(1):
+        from lzu.runs.detection2d.predict import predict
+
         predict(suite, run, paths, workers=_loaders(options))
 
 
@@ -193,11 +205,12 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _time(options: argparse.Namespace) -> None:
-    from lzu.runs.detection2d.timing import time_run
     from lzu.runs.devices import gpus_for
 
     suite, paths, run = _run(options)
     with gpus_for(1):
+        from lzu.runs.detection2d.timing import time_run
+
         time_run(suite, run, paths)
 
 

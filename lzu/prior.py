@@ -42,13 +42,13 @@ def load_prior(path: str | Path, native_size: tuple[int, int] | None = None) -> 
         with np.load(path, allow_pickle=False) as archive:
             about = json.loads(str(archive["about"]))
             prior = Prior(archive["saliency"], about["parameters"], about["source"])
+            made_for = tuple(prior.parameters["native_size"])
     except FileNotFoundError:
         raise UserError(f"{path}: no such prior; make it with `lzu prior`") from None
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path}: not a prior ({error}); delete it and make it again with `lzu prior`"
         ) from None
-    made_for = tuple(prior.parameters["native_size"])
     if native_size is not None and made_for != tuple(native_size):
         raise UserError(
             f"{path}: made for images of {made_for[1]}x{made_for[0]} pixels, but the dataset's are "

@@ -30,6 +30,7 @@ def validate(
     gaps: str = "warning",
     box_tolerance: float = BOX_TOLERANCE,
     tolerate: tuple[str, ...] = (),
+    image_size: tuple[int, int] | None = None,
 ) -> Report:
     """Look at everything that training would stumble over.
 
@@ -42,6 +43,7 @@ def validate(
             numbers are always errors.
         box_tolerance: pixels by which boxes may leave the image (warning) before it is an error.
         tolerate: kinds among BOX_KINDS that are warnings.
+        image_size: (height, width) in pixels that every image must have; None: any.
 
     Raises:
         UserError: the annotation file cannot be read at all.
@@ -55,7 +57,7 @@ def validate(
         if kind not in BOX_KINDS:
             raise ValueError(f"only {BOX_KINDS} can be tolerated, not {kind!r}")
     dataset = load(root, split)
-    return check(dataset, images, jobs, gaps, box_tolerance, tolerate)
+    return check(dataset, images, jobs, gaps, box_tolerance, tolerate, image_size)
 
 
 def check(
@@ -65,12 +67,13 @@ def check(
     gaps: str,
     box_tolerance: float,
     tolerate: tuple[str, ...],
+    image_size: tuple[int, int] | None,
 ) -> Report:
     """`validate` on a split that is already loaded."""
     findings = list(_structure(dataset))
     # Records without their keys cannot be looked into; the rest is still worth checking.
     if not findings:
-        findings += _images(dataset)
+        findings += _images(dataset, image_size)
         findings += _sequences(dataset, gaps)
         findings += _categories(dataset)
         findings += _annotations(dataset, box_tolerance, tolerate)
@@ -134,7 +137,7 @@ def _duplicates(dataset: ArgoverseHD, part: str) -> Iterator[Finding]:
         seen.add(record["id"])
 
 
-def _images(dataset: ArgoverseHD) -> Iterator[Finding]:
+def _images(dataset: ArgoverseHD, size: tuple[int, int] | None) -> Iterator[Finding]:
     yield from _duplicates(dataset, "images")
     file, count = str(dataset.path), len(dataset.data["seq_dirs"])
     names: set[tuple[int, str]] = set()
@@ -145,6 +148,12 @@ def _images(dataset: ArgoverseHD) -> Iterator[Finding]:
         if image["width"] < 1 or image["height"] < 1:
             text = f"image {image['name']} has size {image['width']} x {image['height']}"
             yield Finding("bad_value", "error", file, image["id"], text)
+        elif size is not None and (image["height"], image["width"]) != size:
+            text = (
+                f"image {image['name']} is {image['width']} x {image['height']}, and the suite's "
+                f"native_size says {size[1]} x {size[0]}"
+            )
+            yield Finding("other_image_size", "error", file, image["id"], text)
         if (image["sid"], image["name"]) in names:
             text = f"image {image['name']} is listed twice in sequence {image['sid']}"
             yield Finding("duplicate_image_name", "error", file, image["id"], text)

@@ -4,11 +4,12 @@ A suite file (`config/*.yaml`) holds what the science needs: data, prior, model,
 scales and seeds. Threads, memory and partitions belong to rules and profiles.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lzu.errors import UserError
 from lzu.experiments.registry import runs_for
@@ -18,8 +19,25 @@ Scale = Annotated[float, Field(gt=0, le=2)]
 Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]
 
 
+def _refuse_numbers_as_text(value: dict[str, Any], path: str = "") -> dict[str, Any]:
+    for key, item in value.items():
+        if isinstance(item, dict):
+            _refuse_numbers_as_text(item, f"{path}{key}.")
+        elif isinstance(item, str):
+            try:
+                float(item)
+            except ValueError:
+                continue
+            raise ValueError(f"{path}{key} is the text {item!r}; YAML needs 1.0e-4, not 1e-4")
+    return value
+
+
+# Settings handed to mm* as they are, which cannot be checked by type here.
+Passed = Annotated[dict[str, Any], AfterValidator(_refuse_numbers_as_text)]
+
+
 class Strict(BaseModel):
-    """A block of settings: unknown keys and wrong types are errors."""
+    """A block of settings: unknown keys, and what is not of a key's type, are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,6 +52,9 @@ class Dataset(Strict):
     )
     image_check: Literal["decode", "header"] = Field(
         "decode", description="how thoroughly the images are checked before training"
+    )
+    tolerate: tuple[Literal["box_size", "box_outside"], ...] = Field(
+        (), description="kinds of wrong boxes that are left out and counted, and no errors"
     )
 
 
@@ -57,7 +78,7 @@ class Model(Strict):
     """A config that ships in an mm* package, and what is changed in its `model` block."""
 
     base: str = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
-    overrides: dict[str, Any] = {}
+    overrides: Passed = {}
     initial_weights: Weights | None = Field(
         None, description="the whole detector's weights (COCO); null: see the backbone's init_cfg"
     )
@@ -68,7 +89,7 @@ class Schedule(Strict):
 
     epochs: Annotated[int, Field(ge=1)] = 3
     batch: Annotated[int, Field(ge=1, description="images an iteration, over all GPUs")] = 8
-    optimizer: dict[str, Any] = {"type": "SGD", "momentum": 0.9, "weight_decay": 1e-4}
+    optimizer: Passed = {"type": "SGD", "momentum": 0.9, "weight_decay": 1e-4}
     warmup_iterations: Annotated[int, Field(ge=0)] = 1000
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     flip: Annotated[float, Field(ge=0, le=1, description="probability of a left-right flip")] = 0.5
@@ -97,7 +118,7 @@ class Detection2d(Strict):
     model: Model = Model()
     schedule: Schedule = Schedule()
     methods: dict[Literal["uniform", "lzu_fixed"], Method]
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
     timing: Timing = Timing()
 
 
@@ -154,11 +175,13 @@ def load_suite(path: str | Path) -> Suite:
     """Read and check a suite file, YAML or JSON."""
     path = Path(path)
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        # JSON is read as such: YAML would take its 1e-8 for a text.
+        settings = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except FileNotFoundError:
         raise UserError(f"{path}: no such suite file; see config/ for those that ship") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from None
+    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        raise UserError(f"{path}: not valid {path.suffix[1:].upper()}: {error}") from None
     if not isinstance(settings, dict):
         raise UserError(f"{path}: a suite file is a mapping of keys, not {type(settings).__name__}")
     return parse_suite(settings, str(path))
@@ -186,7 +209,12 @@ def training_identity(suite: Suite, run: Run) -> dict[str, Any]:
     """
     task = suite.detection2d
     settings = task.model_dump(mode="json", exclude={"methods", "seeds", "timing"})
-    settings["dataset"].pop("image_check")
+    # The root's content counts, by its fingerprint (run_stamp); where it lies does not.
+    for key in ("image_check", "root"):
+        settings["dataset"].pop(key)
+    settings["schedule"].pop("checkpoint_every")
+    if task.model.initial_weights is not None:
+        settings["model"]["initial_weights"].pop("source")
     if run.method == "uniform":
         settings.pop("prior")
     return {

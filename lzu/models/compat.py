@@ -15,14 +15,15 @@ def allow_safe_resume() -> None:
     import torch
     from mmengine.logging.history_buffer import HistoryBuffer
 
+    multiarray = getattr(np, "_core", None) or np.core
     scalar_types = [type(np.dtype(t)) for t in ("float32", "float64", "int64", "int32")]
     torch.serialization.add_safe_globals(
         [
             HistoryBuffer,
             np.ndarray,
             np.dtype,
-            np._core.multiarray._reconstruct,
-            np._core.multiarray.scalar,
+            multiarray.multiarray._reconstruct,
+            multiarray.multiarray.scalar,
             getattr,
             *scalar_types,
         ]

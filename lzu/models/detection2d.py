@@ -11,7 +11,7 @@ from mmdet.models.detectors import SingleStageDetector
 from mmdet.registry import MODELS, TRANSFORMS
 from torch import Tensor, nn
 
-from lzu.models.frames import Frames
+from lzu.models.frames import Frames, align_boxes
 from lzu.models.resamplers import UniformResampler, Unzoom, WarpResampler
 from lzu.prior import load_prior
 
@@ -37,28 +37,29 @@ class ToNetworkFrame(BaseTransform):
     """Give labels in the network's frame while the image stays as it was loaded.
 
     It must come after every transform that moves boxes with the image (RandomFlip uses the image
-    array's width). `native_size` and `network_size` are (height, width) in pixels; the image may
-    have been resized to a `from` scale, so its boxes are first taken back to the native frame.
+    array's width). `given_size` and `network_size` are (height, width) in pixels; the image and
+    its boxes are in the given frame.
     """
 
-    def __init__(self, native_size: Sequence[int], network_size: Sequence[int]) -> None:
-        self.frames = Frames(tuple(native_size), tuple(network_size))
+    def __init__(self, given_size: Sequence[int], network_size: Sequence[int]) -> None:
+        self.given = tuple(given_size)
+        self.network = tuple(network_size)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Rewrite gt_bboxes, img_shape and scale_factor; see the class."""
+        size = results["img"].shape[:2]
+        if size != self.given:
+            raise ValueError(
+                f"{results.get('img_path', 'image')}: {size[1]}x{size[0]} pixels, expected "
+                f"{self.given[1]}x{self.given[0]}"
+            )
         if "gt_bboxes" in results:
-            given = results["img"].shape[:2]
             boxes = results["gt_bboxes"]
-            native_height, native_width = self.frames.native
-            boxes.rescale_((native_width / given[1], native_height / given[0]))
-            boxes.tensor = self.frames.to_network(boxes.tensor)
-            boxes.clip_(self.frames.network)
-        height, width = self.frames.network
+            boxes.tensor = align_boxes(boxes.tensor, self.given, self.network)
+            boxes.clip_(self.network)
+        height, width = self.network
         results["img_shape"] = (height, width)
-        results["scale_factor"] = (
-            width / self.frames.native[1],
-            height / self.frames.native[0],
-        )
+        results["scale_factor"] = (width / size[1], height / size[0])
         return results
 
 
@@ -91,8 +92,8 @@ class ResampledSingleStageDetector(SingleStageDetector):
     zoom, pad to multiples of 32, backbone and neck, unzoom every level, and the head as it was.
     Parameter names are those of the plain detector, so its checkpoints load.
 
-    `resampler` holds `kind`, `prior` and `fwhm` (see `build_resampler`); `native_size` and
-    `network_size` are (height, width) in pixels.
+    `resampler` holds `kind`, `prior` and `fwhm` (see `build_resampler`); `native_size`,
+    `given_size` and `network_size` are the frames' sizes (see `lzu.models.frames`), (height, width).
     """
 
     def __init__(
@@ -100,11 +101,12 @@ class ResampledSingleStageDetector(SingleStageDetector):
         *args: Any,
         resampler: dict[str, Any],
         native_size: Sequence[int],
+        given_size: Sequence[int],
         network_size: Sequence[int],
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.frames = Frames(tuple(native_size), tuple(network_size))
+        self.frames = Frames(tuple(native_size), tuple(given_size), tuple(network_size))
         self.resampler = build_resampler(frames=self.frames, **resampler)
 
     @property

@@ -1,10 +1,13 @@
-"""The two image frames of a run, and boxes between them.
+"""The image frames of a run, and boxes between them.
 
-The *native* frame is the dataset's; the *network* frame is the native frame at the run's `to`
-scale. Images are resampled with `align_corners=True`: the centres of corner pixels fall on each
-other. Boxes are in pixel-edge coordinates, in which pixel i covers [i, i+1] and has its centre at
-i + 0.5, so the map between frames is affine and not a pure scaling. Ignoring that shifts
-boxes by up to half a network pixel at the borders, which small objects notice.
+The *native* frame is the dataset's, the *given* frame that of the image at the run's `from` scale,
+and the *network* frame what the network sees, at the `to` scale. Boxes are in pixel-edge
+coordinates, in which pixel i covers [i, i+1] and has its centre at i + 0.5.
+
+Native to given is a plain resize, which scales box coordinates. Given to network is resampled
+with `align_corners=True`: the centres of corner pixels fall on each other, so boxes move by an
+affine map. Taking that for a scaling would shift boxes by up to half a network pixel at the
+borders, which small objects notice.
 """
 
 from dataclasses import dataclass
@@ -14,18 +17,20 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Frames:
-    """The native and the network frame; sizes are (height, width) in pixels."""
+    """The native, the given and the network frame; sizes are (height, width) in pixels."""
 
     native: tuple[int, int]
+    given: tuple[int, int]
     network: tuple[int, int]
 
     def to_network(self, boxes: Tensor) -> Tensor:
         """Map (..., 4) boxes (left, top, right, bottom) from native to network pixels."""
-        return _map_boxes(boxes, self.native, self.network)
+        return align_boxes(boxes * _ratio(boxes, self.native, self.given), self.given, self.network)
 
     def to_native(self, boxes: Tensor) -> Tensor:
         """Map (..., 4) boxes (left, top, right, bottom) from network to native pixels."""
-        return _map_boxes(boxes, self.network, self.native)
+        given = align_boxes(boxes, self.network, self.given)
+        return given * _ratio(boxes, self.given, self.native)
 
     @property
     def padded(self) -> tuple[int, int]:
@@ -34,7 +39,13 @@ class Frames:
         return -(-height // 32) * 32, -(-width // 32) * 32
 
 
-def _map_boxes(boxes: Tensor, source: tuple[int, int], target: tuple[int, int]) -> Tensor:
-    scale_y, scale_x = ((t - 1) / (s - 1) for s, t in zip(source, target, strict=True))
-    scale = boxes.new_tensor([scale_x, scale_y, scale_x, scale_y])
-    return (boxes - 0.5) * scale + 0.5
+def align_boxes(boxes: Tensor, source: tuple[int, int], target: tuple[int, int]) -> Tensor:
+    """Map boxes as `align_corners=True` resampling from `source` to `target` (H, W) does."""
+    last_source = (source[0] - 1, source[1] - 1)
+    last_target = (target[0] - 1, target[1] - 1)
+    return (boxes - 0.5) * _ratio(boxes, last_source, last_target) + 0.5
+
+
+def _ratio(boxes: Tensor, source: tuple[int, int], target: tuple[int, int]) -> Tensor:
+    y, x = target[0] / source[0], target[1] / source[1]
+    return boxes.new_tensor([x, y, x, y])

@@ -1,8 +1,9 @@
 """Training data as a pure function of (seed, draw), so that a resumed run repeats exactly.
 
-Draw n is sample `permutation(seed, n // N)[n % N]` of a dataset of N, and every random transform
-of it starts from a generator seeded by (seed, n). Neither the number of workers, nor the
-number of GPUs, nor a kill and restart in the middle of an epoch changes what iteration k sees.
+Draw n is sample `permutation(seed, n // N)[n % N]` of a dataset of N, and its random transforms
+(which draw from Python's and NumPy's generators in mmcv) start from ones seeded by (seed, n).
+Neither the number of workers, nor the number of GPUs, nor a kill and restart in the middle of an
+epoch changes what iteration k sees.
 """
 
 import random

@@ -32,4 +32,6 @@ def prepare_split(suite: Suite, paths: Paths, split: str, jobs: int) -> None:
         paths.findings(split),
         images=dataset.image_check,
         jobs=jobs,
+        tolerate=dataset.tolerate,
+        image_size=dataset.native_size,
     )

@@ -5,6 +5,7 @@ import sys
 import time
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
@@ -35,14 +36,19 @@ class Progress(Hook):
         """Check the loss; report now and then."""
         done, total = runner.iter + 1, runner.max_iters
         step = max(1, total // self.parts)
-        if done % step and done != total:
+        report = done % step == 0 or done == total
+        loss = outputs["loss"].detach()
+        # Reading a loss waits for a GPU, so there it is not done every time.
+        if not (report or loss.device.type == "cpu" or done % 50 == 0):
             return
-        loss = float(outputs["loss"])
+        loss = float(loss)
         if not math.isfinite(loss):
             raise UserError(
                 f"{self.name}: the loss is {loss} at iteration {done}; lower the learning rate, "
                 "lengthen the warm-up or set schedule.clip_norm"
             )
+        if not report:
+            return
         self.losses.append((done, round(loss, 5)))
         pace = (time.monotonic() - self.started) / (done - self.first)
         left = pace * (total - done)
@@ -53,4 +59,5 @@ class Progress(Hook):
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    if is_main_process():
+        print(line, file=sys.stderr, flush=True)

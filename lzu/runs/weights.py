@@ -45,15 +45,22 @@ def fetch(weights: Weights, target: Path) -> None:
             )
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The parameters in a checkpoint of mm* or of ours, read without running code from it."""
+def read_checkpoint(path: Path) -> Any:
+    """What is in a checkpoint of mm* or of ours, read without running code from it."""
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such checkpoint; train the run first") from None
+        raise UserError(f"{path}: no such checkpoint; run the step that makes it") from None
     except Exception as error:  # torch raises many kinds for what is no checkpoint
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: not a checkpoint that can be read safely ({reason})") from None
+        raise UserError(
+            f"{path}: not a checkpoint that can be read safely ({reason}); make or get it again"
+        ) from None
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The parameters in a checkpoint."""
+    content = read_checkpoint(path)
     return content.get("state_dict", content)
 
 

@@ -329,3 +329,11 @@ def test_conversion_keeps_the_loaded_data_untouched(written):
     to_coco(dataset)
     fingerprint(dataset)
     assert json.dumps(dataset.data) == before
+
+
+def test_images_of_another_size_than_the_suite_expects(root):
+    report = validate(root, "train", "header", image_size=(1200, 1920))
+    found = [finding for finding in report.findings if finding.kind == "other_image_size"]
+    assert len(found) == report.images
+    assert "320 x 200, and the suite's native_size says 1920 x 1200" in found[0].message
+    assert not validate(root, "train", "header", image_size=(200, 320)).findings

@@ -103,7 +103,7 @@ def test_files_that_are_no_suite(tmp_path, text, said):
     [
         ("detection2d.schedule.epochs", 9, True),
         ("detection2d.prior.fwhm", 4.0, True),
-        ("detection2d.dataset.root", "elsewhere", True),
+        ("detection2d.dataset.root", "elsewhere", False),
         ("detection2d.methods.lzu_fixed.learning_rate", 0.5, True),
         ("detection2d.methods.uniform.learning_rate", 0.5, False),
         ("detection2d.timing.rounds", 7, False),
@@ -112,9 +112,7 @@ def test_files_that_are_no_suite(tmp_path, text, said):
     ],
 )
 def test_what_makes_weights_stale(smoke, path, value, stale):
-    before, after = (
-        parse_suite(s, "x") for s in (smoke, changed(smoke, path, value))
-    )
+    before, after = (parse_suite(s, "x") for s in (smoke, changed(smoke, path, value)))
     run = next(r for r in planned_runs(before) if r.method == "lzu_fixed")
     assert (training_identity(before, run) != training_identity(after, run)) == stale
 

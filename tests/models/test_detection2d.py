@@ -7,6 +7,7 @@ import torch
 import lzu
 from lzu.errors import UserError
 from lzu.models.detection2d import ToNetworkFrame
+from lzu.models.frames import Frames
 
 
 def peaked():
@@ -115,7 +116,8 @@ def test_labels_move_to_the_network_frame_after_a_flip():
     }
     results = RandomFlip(prob=1.0)(results)
     results = ToNetworkFrame((160, 256), (80, 128))(results)
-    expected = lzu_frames().to_network(torch.tensor([[226.0, 20.0, 246.0, 60.0]]))
+    frames = Frames((160, 256), (160, 256), (80, 128))
+    expected = frames.to_network(torch.tensor([[226.0, 20.0, 246.0, 60.0]]))
     torch.testing.assert_close(results["gt_bboxes"].tensor, expected)
     assert results["img_shape"] == (80, 128)
     assert results["img"].shape == (160, 256, 3)
@@ -128,15 +130,15 @@ def test_labels_of_an_image_loaded_at_a_from_scale():
         "img": np.zeros((80, 128, 3), np.uint8),
         "gt_bboxes": HorizontalBoxes(torch.tensor([[5.0, 10.0, 15.0, 30.0]])),
     }
-    results = ToNetworkFrame((160, 256), (80, 128))(results)
-    expected = lzu_frames().to_network(torch.tensor([[10.0, 20.0, 30.0, 60.0]]))
+    results = ToNetworkFrame((80, 128), (80, 128))(results)
+    frames = Frames((160, 256), (80, 128), (80, 128))
+    expected = frames.to_network(torch.tensor([[10.0, 20.0, 30.0, 60.0]]))
     torch.testing.assert_close(results["gt_bboxes"].tensor, expected)
 
 
-def lzu_frames():
-    from lzu.models.frames import Frames
-
-    return Frames((160, 256), (80, 128))
+def test_an_image_of_another_size_than_given_is_an_error():
+    with pytest.raises(ValueError, match="256x160 pixels, expected 128x80"):
+        ToNetworkFrame((80, 128), (80, 128))({"img": np.zeros((160, 256, 3), np.uint8)})
 
 
 def test_zoom_then_network_sees_the_prior_magnified(build, write_prior):

@@ -10,21 +10,21 @@ from lzu.models.frames import Frames
 sizes = st.tuples(st.integers(32, 400), st.integers(32, 400))
 
 
-@given(sizes, sizes, st.integers(0, 10**6))
-def test_round_trip(native, network, seed):
+@given(sizes, sizes, sizes, st.integers(0, 10**6))
+def test_round_trip(native, given_size, network, seed):
     boxes = torch.rand(5, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     boxes = boxes * 300
-    frames = Frames(native, network)
+    frames = Frames(native, given_size, network)
     torch.testing.assert_close(frames.to_native(frames.to_network(boxes)), boxes)
 
 
 def test_same_size_changes_nothing():
     boxes = torch.tensor([[3.0, 4.0, 50.0, 60.5]])
-    torch.testing.assert_close(Frames((100, 200), (100, 200)).to_network(boxes), boxes)
+    torch.testing.assert_close(Frames((100, 200), (100, 200), (100, 200)).to_network(boxes), boxes)
 
 
 def test_pixel_centres_of_corners_coincide():
-    frames = Frames((400, 640), (100, 160))
+    frames = Frames((400, 640), (400, 640), (100, 160))
     first = torch.tensor([[0.5, 0.5, 0.5, 0.5]])
     last = torch.tensor([[639.5, 399.5, 639.5, 399.5]])
     torch.testing.assert_close(frames.to_network(first), first)
@@ -40,7 +40,7 @@ def test_a_box_follows_what_resizing_does_to_the_image():
     small = torch.nn.functional.interpolate(image, network, mode="bilinear", align_corners=True)[
         0, 0
     ]
-    box = Frames(native, network).to_network(torch.tensor([[170.0, 20.0, 190.0, 30.0]]))[0]
+    box = Frames(native, native, network).to_network(torch.tensor([[170.0, 20.0, 190.0, 30.0]]))[0]
     ys, xs = torch.meshgrid(
         torch.arange(network[0]) + 0.5, torch.arange(network[1]) + 0.5, indexing="ij"
     )
@@ -55,4 +55,11 @@ def test_a_box_follows_what_resizing_does_to_the_image():
     [((600, 960), (608, 960)), ((300, 480), (320, 480)), ((32, 33), (32, 64))],
 )
 def test_padding_to_multiples_of_32(network, padded):
-    assert Frames((1200, 1920), network).padded == padded
+    assert Frames((1200, 1920), (1200, 1920), network).padded == padded
+
+
+def test_an_image_given_at_the_network_s_size_is_only_scaled():
+    """From 0.5 to 0.5 nothing is resampled after loading, whose resize scales coordinates."""
+    frames = Frames((120, 200), (60, 100), (60, 100))
+    boxes = torch.tensor([[0.0, 0.0, 200.0, 120.0], [10.0, 20.0, 30.0, 50.0]])
+    torch.testing.assert_close(frames.to_network(boxes), boxes / 2)

@@ -1,5 +1,6 @@
 """Training repeats exactly, also over a kill; what it leaves behind is checked before use."""
 
+import hashlib
 import json
 import shutil
 import signal
@@ -9,6 +10,7 @@ import time
 
 import pytest
 import torch
+import yaml
 
 from lzu.errors import UserError
 from lzu.experiments.run import Run
@@ -81,7 +83,7 @@ def test_an_interrupted_training_of_other_settings_is_not_resumed(
     results = copy_of(undisturbed, tmp_path / "stale")
     folder = results / "smoke" / run().path / "training"
     folder.mkdir(parents=True)
-    (folder / "config_hash").write_text("another")
+    (folder / "stamp").write_text("another")
     (folder / "last_checkpoint").write_text("/nowhere/iter_2.pth")
     done = lzu("train", "--config", long_config, "--results", results, *ARGUMENTS)
     assert "resumed" not in done.stderr
@@ -93,7 +95,7 @@ def test_an_interrupted_training_of_other_settings_is_not_resumed(
 def test_a_checkpoint_of_other_settings_is_refused(undisturbed, config):
     done = lzu("predict", "--config", config, "--results", undisturbed, *ARGUMENTS, check=False)
     assert done.returncode == 2
-    assert "trained with other settings" in done.stderr
+    assert "other settings or data" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -108,10 +110,12 @@ def test_a_run_that_is_not_planned_is_refused(config, results):
 def test_two_processes_train_together(long_config, undisturbed, tmp_path):
     """Under torchrun, on the CPU: each process takes half of every batch."""
     results = copy_of(undisturbed, tmp_path / "two")
-    done = lzu(
-        "train", "--config", long_config, "--results", results, *ARGUMENTS, "--processes", "2"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["-m", "lzu.cli", "train", "--config", str(long_config), "--results", str(results)]
+    done = subprocess.run(
+        [*command, *ARGUMENTS, "--launcher", "pytorch"], capture_output=True, text=True
     )
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr[-3000:]
     alone, together = state(undisturbed), state(results)
     assert alone.keys() == together.keys()
     for value in together.values():
@@ -119,6 +123,80 @@ def test_two_processes_train_together(long_config, undisturbed, tmp_path):
     # BN statistics are a process's own, so weights agree in kind and not bit by bit.
     name = "bbox_head.retina_cls.bias"
     torch.testing.assert_close(alone[name], together[name], rtol=0.05, atol=0.05)
+
+
+def test_several_processes_without_gpus_are_refused(config, results):
+    done = lzu(
+        *("train", "--config", config, "--results", results, *ARGUMENTS, "--processes", "2"),
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "no GPU can be used here" in done.stderr
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(config, results, tmp_path):
+    from lzu.runs.session import training_session
+
+    folder = copy_of(results, tmp_path / "busy")
+    with training_session(folder / "smoke" / run().path / "training", "x"):
+        done = lzu("train", "--config", config, "--results", folder, *ARGUMENTS, check=False)
+    assert done.returncode == 2
+    assert "another process trains this run" in done.stderr
+
+
+def test_changed_data_or_prior_makes_a_checkpoint_stale(undisturbed, long_config, tmp_path):
+    results = copy_of(undisturbed, tmp_path / "data")
+    shutil.copytree(undisturbed / "smoke" / "runs", results / "smoke" / "runs")
+    path = results / "smoke" / "data" / "argoverse_hd" / "train.json"
+    content = json.loads(path.read_text())
+    content["info"]["fingerprint"] = "other"
+    path.write_text(json.dumps(content))
+    done = lzu("predict", "--config", long_config, "--results", results, *ARGUMENTS, check=False)
+    assert done.returncode == 2
+    assert "other settings or data" in done.stderr
+
+
+def test_initial_weights_are_what_training_starts_from(long_config, undisturbed, tmp_path):
+    """With a learning rate of nothing, what went in comes out (but for BN statistics)."""
+    source = undisturbed / "smoke" / run().path / "checkpoint.pth"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    settings = yaml.safe_load(long_config.read_text())
+    settings["detection2d"]["model"]["initial_weights"] = {"source": str(source), "sha256": digest}
+    settings["detection2d"]["methods"]["lzu_fixed"]["learning_rate"] = 1e-30
+    path = tmp_path / "pretrained.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    results = copy_of(undisturbed, tmp_path / "pretrained")
+    lzu("weights", "--config", path, "--results", results)
+    lzu("train", "--config", path, "--results", results, *ARGUMENTS)
+    given, found = state(undisturbed), state(results)
+    for name, value in given.items():
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(found[name], value, msg=name)
+    record = json.loads((results / "smoke" / run().path / "train.json").read_text())
+    assert record["training"]["initial_weights"] == f"checkpoint.pth (sha256 {digest[:8]})"
+
+
+def test_a_warm_up_longer_than_the_training_is_refused(config, results, tmp_path):
+    path = tmp_path / "warm.yaml"
+    path.write_text(config.read_text().replace("warmup_iterations: 0", "warmup_iterations: 99"))
+    done = lzu("train", "--config", path, "--results", results, *ARGUMENTS, check=False)
+    assert done.returncode == 2
+    assert "schedule.warmup_iterations" in done.stderr
+
+
+@pytest.mark.parametrize("left", ["", "/nowhere/iter_8.pth"])
+def test_a_kill_while_saving_falls_back_on_the_checkpoint_before(tmp_path, left):
+    from lzu.runs.session import training_session
+
+    folder = tmp_path / "training"
+    folder.mkdir()
+    (folder / "stamp").write_text("same")
+    for iteration in (8, 10):
+        (folder / f"iter_{iteration}.pth").write_bytes(b"x")
+    (folder / "last_checkpoint").write_text(left)
+    with training_session(folder, "same"):
+        assert (folder / "last_checkpoint").read_text() == str(folder / "iter_8.pth")
+    assert not folder.exists()
 
 
 def test_a_lost_loss_stops_the_training(config, results, tmp_path):

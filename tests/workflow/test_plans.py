@@ -24,9 +24,7 @@ def plan(request, tmp_path):
     def planned(*arguments):
         command = [SNAKEMAKE, "-n", "--cores", "2", "--snakefile", root / "Snakefile"]
         command += ["--directory", tmp_path, "--workflow-profile", "none", *arguments]
-        done = subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, cwd=tmp_path
-        )
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=tmp_path)
         return done.returncode, done.stdout + done.stderr
 
     return planned

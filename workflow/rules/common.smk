@@ -6,6 +6,7 @@ from pathlib import Path
 from lzu.errors import UserError
 from lzu.experiments.config import parse_suite, planned_runs, training_identity
 from lzu.experiments.paths import Paths
+from lzu.experiments.registry import TABLE_1
 from lzu.experiments.run import METHODS, Run
 from lzu.report.collect import find_result_files
 
@@ -23,9 +24,10 @@ os.environ.update(
 
 
 def checked(settings):
-    """The suite, or one message and no traceback."""
+    """The suite and its runs, or one message and no traceback."""
     try:
-        return parse_suite(settings, "the suite file (--configfile, --config)")
+        suite = parse_suite(settings, "the suite file (--configfile, --config)")
+        return suite, planned_runs(suite)
     except UserError as error:
         sys.exit(f"lzu: {error}")
 
@@ -40,10 +42,10 @@ def checked_root(dataset):
         )
 
 
-SUITE = checked(config)
+SUITE, PLANNED = checked(config)
 PATHS = Paths(SUITE)
 DETECTION = SUITE.detection2d
-RUNS = planned_runs(SUITE) if SUITE.mode == "compute" else []
+RUNS = PLANNED if SUITE.mode == "compute" else []
 SPLITS = ("train", "val")
 # The verbs read the settings as Snakemake resolved them, --config included.
 SETTINGS = PATHS.root / "config.json"
@@ -125,6 +127,8 @@ def first_checkpoint(wildcards):
 
 if SUITE.mode == "compute":
     checked_root(DETECTION.dataset)
+
+PUBLISHED = PATHS.results / "published" / TABLE_1.published_file
 TABLES = [
     PATHS.tables / name
     for name in ("table1.csv", "table1.md", "table1.tex", "table1.txt", "table1_paired.csv")

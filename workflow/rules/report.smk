@@ -23,7 +23,7 @@ rule tables:
     """Table 1, published and measured side by side."""
     input:
         PATHS.collected,
-        expand("results/published/table1_argoverse_hd_detection.csv"),
+        PUBLISHED,
         settings=ancient(SETTINGS),
     output:
         report(TABLES[0], caption="../report/table1.rst", category="Tables"),
@@ -42,6 +42,7 @@ rule figures:
     """Figure 7: accuracy against latency, with the Pareto front."""
     input:
         PATHS.collected,
+        PUBLISHED,
         settings=ancient(SETTINGS),
     output:
         report(FIGURES[0], caption="../report/figure7.rst", category="Figures"),

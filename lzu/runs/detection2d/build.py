@@ -1,5 +1,6 @@
 """From a suite and a run to the mm* config, model and datasets."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,15 @@ import mmdet
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import lzu.models.detection2d
-import lzu.models.stream
 from lzu.datasets.classes import CLASSES
 from lzu.errors import UserError
-from lzu.experiments.config import Suite, frame_size
+from lzu.experiments.config import Suite, frame_size, training_identity
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
+from lzu.files import read_json
+from lzu.models.frames import Frames
+from lzu.prior import load_prior
+from lzu.report.provenance import config_hash
 
 
 def shipped_config(name: str) -> Config:
@@ -45,8 +48,9 @@ def model_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
     network = frame_size(native, run.to_scale)
     block["type"] = "LZUSingleStageDetector"
     block["native_size"] = native
+    block["given_size"] = frame_size(native, run.from_scale)
     block["network_size"] = network
-    padded = lzu.models.detection2d.Frames(native, network).padded
+    padded = Frames(native, native, network).padded
     block["data_preprocessor"].update(type="LZUDetDataPreprocessor", padded_size=padded)
     block["resampler"] = resampler_config(suite, run, paths)
     return block
@@ -77,7 +81,7 @@ def dataset_config(suite: Suite, run: Run, paths: Paths, split: str, flip: float
     pipeline.append(
         {
             "type": "LZUToNetworkFrame",
-            "native_size": native,
+            "given_size": given,
             "network_size": frame_size(native, run.to_scale),
         }
     )
@@ -91,6 +95,18 @@ def dataset_config(suite: Suite, run: Run, paths: Paths, split: str, flip: float
         "pipeline": pipeline,
         "test_mode": split != "train",
     }
+
+
+def run_stamp(suite: Suite, run: Run, paths: Paths) -> str:
+    """A hash of all that the run's weights depend on: settings, training data and prior."""
+    prior = resampler_config(suite, run, paths)["prior"]
+    return config_hash(
+        {
+            **training_identity(suite, run),
+            "data": read_json(paths.annotations("train"))["info"]["fingerprint"],
+            "saliency": prior and hashlib.sha256(load_prior(prior).saliency.tobytes()).hexdigest(),
+        }
+    )
 
 
 def enter_mmdet() -> None:

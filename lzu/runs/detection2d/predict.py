@@ -10,12 +10,12 @@ from mmengine.device import get_device
 from torch.utils.data import DataLoader
 
 from lzu.errors import UserError
-from lzu.experiments.config import Suite, training_identity
+from lzu.experiments.config import Suite
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
 from lzu.files import write_json
-from lzu.report.provenance import config_hash
-from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config
+from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config, run_stamp
+from lzu.runs.weights import read_checkpoint
 
 
 def load_trained(suite: Suite, run: Run, paths: Paths) -> Any:
@@ -24,15 +24,14 @@ def load_trained(suite: Suite, run: Run, paths: Paths) -> Any:
     Raises UserError if the checkpoint is of another run or of other settings.
     """
     path = paths.run(run, "checkpoint.pth")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such checkpoint; train the run first") from None
+    content = read_checkpoint(path)
     about = content.get("about", {})
     if about.get("run") != run.as_dict():
         raise UserError(f"{path}: a checkpoint of {about.get('run')}, not of {run.as_dict()}")
-    if about.get("config_hash") != config_hash(training_identity(suite, run)):
-        raise UserError(f"{path}: trained with other settings than the suite has; train it again")
+    if about.get("config_hash") != run_stamp(suite, run, paths):
+        raise UserError(
+            f"{path}: trained with other settings or data than the suite has now; train it again"
+        )
     enter_mmdet()
     settings = model_config(suite, run, paths)
     settings["backbone"]["init_cfg"] = None
@@ -60,7 +59,12 @@ def predict(suite: Suite, run: Run, paths: Paths, *, workers: int = 0, batch: in
                 results += _as_coco(sample, dataset.cat_ids)
             if len(loader) >= 400 and index % step == 0:
                 print(f"predict: {100 * index // len(loader)} %", file=sys.stderr, flush=True)
-    write_json(paths.run(run, "predictions.json"), results)
+    stamp = run_stamp(suite, run, paths)
+    write_json(
+        paths.run(run, "predictions.json"),
+        {"config_hash": stamp, "detections": results},
+        indent=None,
+    )
 
 
 def _as_coco(sample: Any, category_ids: list[int]) -> list[dict[str, Any]]:

@@ -59,6 +59,11 @@ def score(run: Run, paths: Paths) -> None:
     started = datetime.now(UTC)
     predictions = read_json(paths.run(run, "predictions.json"))
     training = read_json(paths.run(run, "train.json"))
+    if predictions["config_hash"] != training["config_hash"]:
+        raise UserError(
+            f"{paths.run(run, 'predictions.json')}: made with other weights than "
+            f"{paths.run(run, 'train.json')} tells of; predict again"
+        )
     annotations = paths.annotations("val")
     about = read_json(annotations)
     metrics = {
@@ -71,7 +76,7 @@ def score(run: Run, paths: Paths) -> None:
             "split": "val",
             "images": len(about["images"]),
         },
-        "metrics": average_precision(annotations, predictions),
+        "metrics": average_precision(annotations, predictions["detections"]),
         "config_hash": training["config_hash"],
         "training": training["training"],
         "provenance": collect_provenance(started),

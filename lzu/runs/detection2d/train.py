@@ -3,7 +3,6 @@
 import copy
 import math
 import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,16 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-import lzu.runs.progress  # noqa: F401  (registers the hook)
 from lzu.errors import UserError
-from lzu.experiments.config import Suite, training_identity
+from lzu.experiments.config import Suite
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_atomic, write_json
 from lzu.models.compat import allow_safe_resume
-from lzu.report.provenance import collect_provenance, config_hash
-from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config
+from lzu.report.provenance import collect_provenance
+from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config, run_stamp
 from lzu.runs.detection2d.initial import describe_initial_weights, load_initial_weights
+from lzu.runs.progress import Progress
 
 
 def train(
@@ -30,29 +29,32 @@ def train(
 ) -> None:
     """Train `run`; write its `checkpoint.pth` and `train.json`.
 
-    A training that was killed goes on from its last checkpoint in the run's `training/` folder and
-    ends with the same weights as one that was not (on a CPU, bit by bit). `launcher` is `none` or
-    `pytorch` (under torchrun); `workers` load images, on each GPU.
+    A training that was killed goes on from its last checkpoint in the run's `training/` folder,
+    which the caller owns by `training_session`, and ends with the same weights as one that was
+    not (on a CPU, bit by bit). `launcher` is `none` or `pytorch` (under torchrun); `workers` load
+    images, on each GPU.
+
+    Raises UserError if the settings do not fit together, or the loss is lost.
     """
     started = datetime.now(UTC)
-    identity = config_hash(training_identity(suite, run))
-    folder = paths.run(run, "training")
-    _drop_stale(folder, identity)
+    stamp = run_stamp(suite, run, paths)
+    folder = training_folder(run, paths)
     allow_safe_resume()
     enter_mmdet()
     runner = Runner.from_cfg(_runner_config(suite, run, paths, folder, workers, launcher))
+    model = _bare(runner.model)
     weights = suite.detection2d.model.initial_weights
-    resumable = (folder / "last_checkpoint").is_file()
-    if weights is not None and not resumable:
-        load_initial_weights(_bare(runner.model), paths.weights(weights))
-    progress = next(hook for hook in runner.hooks if type(hook).__name__ == "Progress")
+    if weights is not None and not (folder / "last_checkpoint").is_file():
+        # mmengine would do this when training starts, over the loaded weights.
+        model.init_weights()
+        load_initial_weights(model, paths.weights(weights))
+    progress = next(hook for hook in runner.hooks if isinstance(hook, Progress))
     runner.train()
     if not is_main_process():
         return
-    model = _bare(runner.model)
     with write_atomic(paths.run(run, "checkpoint.pth")) as temporary:
         state = {k: v.cpu() for k, v in model.state_dict().items()}
-        about = {"run": run.as_dict(), "config_hash": identity}
+        about = {"run": run.as_dict(), "config_hash": stamp}
         torch.save({"state_dict": state, "about": about}, temporary)
     provenance = collect_provenance(started)
     duration = provenance["duration_s"]
@@ -62,7 +64,7 @@ def train(
         paths.run(run, "train.json"),
         {
             "run": run.as_dict(),
-            "config_hash": identity,
+            "config_hash": stamp,
             "training": {
                 "initial_weights": describe_initial_weights(suite.detection2d.model),
                 "iterations": runner.max_iters,
@@ -70,21 +72,17 @@ def train(
                 "duration_s": duration,
                 "images_per_s": round(images / duration, 2) if iterations else None,
             },
+            # of a resumed training, times and losses are those of its last session
             "resumed_at": progress.first or None,
             "losses": progress.losses,
             "provenance": provenance,
         },
     )
-    shutil.rmtree(folder)
 
 
-def _drop_stale(folder: Path, identity: str) -> None:
-    """Begin anew if the interrupted training in `folder` was of other settings."""
-    stamp = folder / "config_hash"
-    if folder.exists() and (not stamp.is_file() or stamp.read_text() != identity):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(identity)
+def training_folder(run: Run, paths: Paths) -> Path:
+    """Where a training keeps its checkpoints while it goes on."""
+    return paths.run(run, "training")
 
 
 def _bare(model: Any) -> Any:
@@ -105,7 +103,12 @@ def _runner_config(
     dataset = dataset_config(suite, run, paths, "train", schedule.flip)
     images = len(read_json(paths.annotations("train"))["images"])
     iterations = schedule.epochs * math.ceil(images / schedule.batch)
-    warmup = min(schedule.warmup_iterations, iterations // 2)
+    warmup = schedule.warmup_iterations
+    if warmup >= iterations:
+        raise UserError(
+            f"schedule.warmup_iterations: {warmup} are not fewer than the training's {iterations} "
+            "iterations; lower it or train for more epochs"
+        )
     optimizer = {**copy.deepcopy(schedule.optimizer), "lr": task.methods[run.method].learning_rate}
     clip = None if schedule.clip_norm is None else {"max_norm": schedule.clip_norm}
     linear_decay = {"type": "PolyLR", "power": 1.0, "eta_min": 0.0, "by_epoch": False}
@@ -135,7 +138,7 @@ def _runner_config(
             "train_cfg": {"type": "LZUTrainLoop", "max_iters": iterations},
             "optim_wrapper": {"type": "OptimWrapper", "optimizer": optimizer, "clip_grad": clip},
             "param_scheduler": [
-                *([{**warm, "end": warmup}] if warmup else []),
+                *([{**warm, "end": warmup}] if warmup > 1 else []),
                 {**linear_decay, "begin": 0, "end": iterations},
             ],
             "default_hooks": {
