@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
 from mmdet.models.data_preprocessors import DetDataPreprocessor
 from mmdet.models.detectors import SingleStageDetector
+from mmdet.models.utils import samplelist_boxtype2tensor
 from mmdet.registry import MODELS, TRANSFORMS
 from torch import Tensor, nn
 
@@ -65,10 +66,11 @@ class ToNetworkFrame(BaseTransform):
 
 @MODELS.register_module(name="LZUDetDataPreprocessor")
 class NetworkFramePreprocessor(DetDataPreprocessor):
-    """mmdet's preprocessor, which reports the padded shape that the network will see.
+    """mmdet's preprocessor with its work on pixels put off until after the resampling.
 
-    Images are normalised but not padded here: the resampler pads after the zoom, because padding
-    before it would be zoomed as if it were content.
+    A batch is stacked as it was loaded, in 8 bits. Padding comes after the zoom, because padding
+    before it would be zoomed as if it were content; normalisation too, which is the same there
+    (bilinear weights sum to one) and has fewer pixels to do.
     """
 
     def __init__(self, padded_size: Sequence[int], **kwargs: Any) -> None:
@@ -76,13 +78,20 @@ class NetworkFramePreprocessor(DetDataPreprocessor):
         self.padded_size = tuple(padded_size)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Normalise a batch; every sample gets `pad_shape` and `batch_input_shape`."""
-        data = super().forward(data, training)
-        for sample in data["data_samples"] or []:
+        """Stack a batch; every sample gets the `pad_shape` that the network will see."""
+        data = self.cast_data(data)
+        for sample in data["data_samples"]:
             sample.set_metainfo(
                 {"pad_shape": self.padded_size, "batch_input_shape": self.padded_size}
             )
-        return data
+        samplelist_boxtype2tensor(data["data_samples"])
+        return {"inputs": torch.stack(list(data["inputs"])), "data_samples": data["data_samples"]}
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Normalise (B, 3, H, W) images as they are loaded (BGR, 0 to 255), as configured."""
+        if self._channel_conversion:
+            images = images.flip(1)
+        return (images - self.mean) / self.std if self._enable_normalize else images
 
 
 @MODELS.register_module(name="LZUSingleStageDetector")
@@ -93,7 +102,7 @@ class ResampledSingleStageDetector(SingleStageDetector):
     Parameter names are those of the plain detector, so its checkpoints load.
 
     `resampler` holds `kind`, `prior` and `fwhm` (see `build_resampler`); `native_size`,
-    `given_size` and `network_size` are the frames' sizes (see `lzu.models.frames`), (height, width).
+    `given_size` and `network_size` are the sizes (H, W) of the frames in `lzu.models.frames`.
     """
 
     def __init__(
@@ -115,8 +124,12 @@ class ResampledSingleStageDetector(SingleStageDetector):
         return [s[0] for s in self.bbox_head.prior_generator.strides]
 
     def zoom(self, images: Tensor) -> tuple[Tensor, Unzoom]:
-        """Bring (B, 3, H, W) images into the padded network frame; also return the unzoom."""
-        zoomed, unzoom = self.resampler(images)
+        """Bring (B, 3, H, W) images as loaded into the network's padded, normalised input.
+
+        Also return the unzoom of the features made from it.
+        """
+        zoomed, unzoom = self.resampler(images.float())
+        zoomed = self.data_preprocessor.normalise(zoomed)
         height, width = self.frames.network
         padded_height, padded_width = self.frames.padded
         return F.pad(zoomed, (0, padded_width - width, 0, padded_height - height)), unzoom

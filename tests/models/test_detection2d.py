@@ -1,5 +1,7 @@
 """The mmdet adapter: what it changes in a detector, and what it must not."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -148,6 +150,24 @@ def test_zoom_then_network_sees_the_prior_magnified(build, write_prior):
     image = torch.zeros(1, 3, *model.frames.native)
     image[..., 75:85, 123:133] = 1
     with torch.no_grad():
-        zoomed = model.zoom(image)[0]
+        zoomed = model.resampler(image)[0]
     assert zoomed.sum() > 1.3 * image.sum()
     assert isinstance(model.resampler.lens, lzu.ZoomUnzoom)
+
+
+def test_network_input_is_mmdet_s_normalised_image(build, batch):
+    """At scale 1 nothing is resampled: the input must be what mmdet's own preprocessor gives."""
+    from mmdet.models.data_preprocessors import DetDataPreprocessor
+
+    model = build("uniform", 1.0)
+    given = batch(1.0)
+    plain = DetDataPreprocessor(
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_size_divisor=32,
+    )
+    expected = plain(copy.deepcopy(given))["inputs"]
+    data = model.data_preprocessor(given)
+    torch.testing.assert_close(model.zoom(data["inputs"])[0], expected)
+    assert data["data_samples"][0].pad_shape == tuple(expected.shape[-2:])

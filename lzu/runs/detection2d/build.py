@@ -8,6 +8,10 @@ import mmdet
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+# These register the classes that the configs below name.
+import lzu.models.detection2d
+import lzu.models.stream
+import lzu.runs.progress  # noqa: F401  (one mark for the three names of `lzu`)
 from lzu.datasets.classes import CLASSES
 from lzu.errors import UserError
 from lzu.experiments.config import Suite, frame_size, training_identity

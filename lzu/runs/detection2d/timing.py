@@ -91,8 +91,10 @@ def _measured(model: Any, dataset: Any) -> dict[str, Callable[[], Any]]:
         model.pyramid(network_input)
         return model.bbox_head.predict(features, samples, rescale=False)
 
+    pixels = image.float()
+
     def added() -> Any:
-        model.zoom(image)
+        own(pixels)
         return unzoom(levels, model.strides)
 
     def whole(resampler: Any) -> Callable[[], Any]:
