@@ -3,8 +3,6 @@ SHELL := bash
 CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 PYTEST_ARGS ?= -m "not slow and not gpu and not slurm"
 BIN := .venv/bin
-# On PATH, so that the rules' shell commands find this environment's python and lzu.
-SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
 .PHONY: help env env-here report-env demo smoke test lint bench clean
@@ -21,12 +19,12 @@ env-here:  ## set up the active virtual or conda environment instead
 report-env:  ## set up .venv-report: tables and figures from results/, without torch
 	@tools/setup-env --kind report
 
-demo: env  ## train, measure and report on the synthetic world (about 25 minutes on two cores)
-	@$(SNAKEMAKE) --configfile config/demo.yaml
+demo: env  ## train, measure and report on the synthetic world (about 20 minutes on two cores)
+	@CORES=$(CORES) tools/run-suite demo
 
 smoke: env  ## run every rule once, tiny, from nothing
-	@rm -rf results/smoke
-	@$(SNAKEMAKE) --configfile config/smoke.yaml
+	@rm -rf results/smoke data/smoke
+	@CORES=$(CORES) tools/run-suite smoke
 
 lint: env  ## formatters and linters
 	$(BIN)/ruff check .
@@ -34,9 +32,8 @@ lint: env  ## formatters and linters
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
 
-test: env lint  ## linters, tests, and the smoke workflow from nothing
+test: env lint  ## linters and tests, the smoke workflow from nothing among them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
-	@$(MAKE) --no-print-directory smoke
 
 bench: env  ## measure zoom and unzoom with pytest-benchmark
 	$(BIN)/python -m pytest benchmarks --benchmark-only

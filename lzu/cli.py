@@ -51,7 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     def verb(name: str, function, help: str, *, of_run: bool = False) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=help, description=help)
         sub.set_defaults(verb=function)
-        sub.add_argument("--config", type=Path, required=True, help="suite file, YAML or JSON")
+        default = os.environ.get("LZU_CONFIG")
+        sub.add_argument(
+            "--config",
+            type=Path,
+            default=default,
+            required=default is None,
+            help="suite file, YAML or JSON (default: the environment's LZU_CONFIG)",
+        )
         sub.add_argument("--results", type=Path, default=Path("results"), help="results folder")
         sub.add_argument("--threads", type=int, help="bound on CPU threads")
         if of_run:

@@ -1,5 +1,6 @@
 """Where a suite keeps its files: the one place that composes their names."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,12 @@ class Paths:
     def root(self) -> Path:
         """`results/<suite>`: everything that the suite makes."""
         return self.results / self.suite.suite
+
+    @property
+    def settings(self) -> Path:
+        """The suite's settings as jobs read them; the name follows from the content."""
+        digest = hashlib.sha256(self.suite.model_dump_json().encode()).hexdigest()
+        return self.root / "settings" / f"{digest[:16]}.json"
 
     @property
     def measured(self) -> Path:

@@ -30,7 +30,9 @@ def folder(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def snakemake(request, folder):
     def run(*arguments):
-        command = [SNAKEMAKE, "--cores", os.cpu_count(), "--configfile", "config/smoke.yaml"]
+        command = [SNAKEMAKE, "--cores", os.cpu_count()]
+        if "--configfile" not in arguments:
+            command += ["--configfile", "config/smoke.yaml"]
         command += ["--snakefile", request.config.rootpath / "Snakefile"]
         command += ["--directory", folder]
         command += ["--workflow-profile", request.config.rootpath / "profiles" / "default"]
@@ -94,3 +96,40 @@ def test_deleting_metrics_rescores_and_does_not_retrain(smoke, snakemake):
 def test_the_report_is_built_offline(smoke, snakemake):
     snakemake("--report", smoke / "report.zip")
     assert (smoke / "report.zip").stat().st_size > 50_000
+
+
+def test_a_changed_setting_reruns_what_uses_it_and_no_more(
+    request, folder, smoke, snakemake, tmp_path
+):
+    """Timing again does not retrain; another learning rate retrains its method's runs alone."""
+    text = (request.config.rootpath / "config" / "smoke.yaml").read_text()
+
+    def planned(old, new):
+        assert old in text
+        path = tmp_path / "smoke.yaml"
+        path.write_text(text.replace(old, new))
+        return jobs(snakemake("-n", "--configfile", path))
+
+    assert planned("rounds: 5", "rounds: 6") == {
+        "time": 2, "collect": 1, "tables": 1, "figures": 1, "all": 1
+    }  # fmt: skip
+    retrained = planned("learning_rate: 0.01", "learning_rate: 0.02")
+    assert retrained["train"] == retrained["predict"] == retrained["score"] == 2
+    assert "prepare" not in retrained
+    assert "prior" not in retrained
+
+
+def test_a_missing_result_is_made_even_if_settings_changed(request, smoke, snakemake, tmp_path):
+    """Snakemake once planned nothing but the settings' own rule here."""
+    path = tmp_path / "smoke.yaml"
+    text = (request.config.rootpath / "config" / "smoke.yaml").read_text()
+    path.write_text(text.replace("rounds: 5", "rounds: 6"))
+    metrics = next(smoke.glob("runs/**/metrics.json"))
+    kept = metrics.read_bytes()
+    metrics.unlink()
+    try:
+        planned = jobs(snakemake("-n", "--configfile", path))
+    finally:
+        metrics.write_bytes(kept)
+    assert planned["score"] == 1
+    assert "train" not in planned

@@ -8,6 +8,7 @@ from lzu.experiments.config import parse_suite, planned_runs, training_identity
 from lzu.experiments.paths import Paths
 from lzu.experiments.registry import TABLE_1
 from lzu.experiments.run import METHODS, Run
+from lzu.files import write_text
 from lzu.report.collect import find_result_files
 
 # A suite file given with --configfile replaces the default one: merging the two would leave
@@ -47,8 +48,17 @@ PATHS = Paths(SUITE)
 DETECTION = SUITE.detection2d
 RUNS = PLANNED if SUITE.mode == "compute" else []
 SPLITS = ("train", "val")
-# The verbs read the settings as Snakemake resolved them, --config included.
-SETTINGS = PATHS.root / "config.json"
+# The verbs read the settings as Snakemake resolved them, --config included, from a file named by its
+# content: no later change of the suite reaches jobs that are under way. It is no input of any rule, or
+# every change in it would train anew; rules list what they use of it as `params`.
+SETTINGS = PATHS.settings
+os.environ.update(LZU_CONFIG=str(SETTINGS))
+
+
+onstart:
+    write_text(SETTINGS, SUITE.model_dump_json(indent=1))
+
+
 RUN_FOLDER = PATHS.root / "runs/detection2d/{method}/{scales}/seed{seed}"
 
 

@@ -1,27 +1,7 @@
-localrules:
-    settings,
-
-
-rule settings:
-    """The suite as Snakemake resolved it. Its rules depend on what they use of it by `params`."""
-    output:
-        SETTINGS,
-    log:
-        f"logs/{SUITE.suite}/settings.log",
-    conda:
-        "../../environment.yml"
-    params:
-        suite=SUITE.model_dump_json(indent=1),
-    shell:
-        "cat >{output} 2>{log} <<'END'\n{params.suite}\nEND"
-
-
 if DETECTION.dataset.synthetic is not None:
 
     rule world:
         """The synthetic dataset, in Argoverse-HD's layout."""
-        input:
-            settings=ancient(SETTINGS),
         output:
             Path(DETECTION.dataset.root) / "world.json",
         log:
@@ -35,14 +15,13 @@ if DETECTION.dataset.synthetic is not None:
         params:
             world=json.dumps([DETECTION.dataset.native_size, DETECTION.dataset.synthetic]),
         shell:
-            "lzu world --config {input.settings} --threads {threads} 2>&1 | tee {log}"
+            "lzu world --threads {threads} 2>&1 | tee {log}"
 
 
 rule prepare:
     """Check a split and write it as COCO."""
     input:
         world(),
-        settings=ancient(SETTINGS),
     output:
         annotations=PATHS.annotations("{split}"),
         findings=PATHS.findings("{split}"),
@@ -57,16 +36,13 @@ rule prepare:
     params:
         dataset=DETECTION.dataset.model_dump_json(),
     shell:
-        "lzu prepare --config {input.settings} --split {wildcards.split} --threads {threads}"
-        " 2>&1 | tee {log}"
+        "lzu prepare --split {wildcards.split} --threads {threads}" " 2>&1 | tee {log}"
 
 
 if DETECTION.model.initial_weights is not None:
 
     rule weights:
         """The checkpoint that all runs start from."""
-        input:
-            settings=ancient(SETTINGS),
         output:
             PATHS.weights(DETECTION.model.initial_weights),
         log:
@@ -75,4 +51,4 @@ if DETECTION.model.initial_weights is not None:
         conda:
             "../../environment.yml"
         shell:
-            "lzu weights --config {input.settings} 2>&1 | tee {log}"
+            "lzu weights 2>&1 | tee {log}"

@@ -1,10 +1,12 @@
+# What lzu has to say goes to standard error; standard output has the chatter of mm* alone.
+
+
 rule train:
     """Train one run; a killed one goes on from its last checkpoint."""
     input:
         initial_weights(),
         prior_of,
         annotations=PATHS.annotations("train"),
-        settings=ancient(SETTINGS),
     output:
         checkpoint=RUN_FOLDER / "checkpoint.pth",
         record=RUN_FOLDER / "train.json",
@@ -24,8 +26,8 @@ rule train:
         identity=identity,
         processes=lambda wildcards, resources: max(1, resources.gpu),
     shell:
-        "lzu train --config {input.settings} {params.run} --threads {threads}"
-        " --processes {params.processes} 2>&1 | tee {log}"
+        "lzu train {params.run} --threads {threads}"
+        " --processes {params.processes} 2>&1 >/dev/null | tee {log}"
 
 
 rule predict:
@@ -34,7 +36,6 @@ rule predict:
         prior_of,
         annotations=PATHS.annotations("val"),
         checkpoint=RUN_FOLDER / "checkpoint.pth",
-        settings=ancient(SETTINGS),
     output:
         RUN_FOLDER / "predictions.json",
     log:
@@ -51,7 +52,7 @@ rule predict:
     params:
         run=run_arguments,
     shell:
-        "lzu predict --config {input.settings} {params.run} --threads {threads} 2>&1 | tee {log}"
+        "lzu predict {params.run} --threads {threads}" " 2>&1 >/dev/null | tee {log}"
 
 
 rule score:
@@ -60,7 +61,6 @@ rule score:
         annotations=PATHS.annotations("val"),
         predictions=RUN_FOLDER / "predictions.json",
         record=RUN_FOLDER / "train.json",
-        settings=ancient(SETTINGS),
     output:
         RUN_FOLDER / "metrics.json",
     log:
@@ -73,7 +73,7 @@ rule score:
     params:
         run=run_arguments,
     shell:
-        "lzu score --config {input.settings} {params.run} 2>&1 | tee {log}"
+        "lzu score {params.run} 2>&1 | tee {log}"
 
 
 rule time:
@@ -82,7 +82,6 @@ rule time:
         prior_of,
         checkpoint=first_checkpoint,
         annotations=PATHS.annotations("val"),
-        settings=ancient(SETTINGS),
     output:
         PATHS.root / "timing/detection2d/{method}/{scales}.json",
     log:
@@ -98,4 +97,4 @@ rule time:
         run=lambda wildcards: run_arguments(wildcards, DETECTION.seeds[0]),
         timing=DETECTION.timing.model_dump_json(),
     shell:
-        "lzu time --config {input.settings} {params.run} --threads {threads} 2>&1 | tee {log}"
+        "lzu time {params.run} --threads {threads}" " 2>&1 >/dev/null | tee {log}"

@@ -2,7 +2,6 @@ rule prior:
     """Dataset-wide saliency of the training boxes, and its picture."""
     input:
         annotations=PATHS.annotations("train"),
-        settings=ancient(SETTINGS),
     output:
         prior=PATHS.prior(DETECTION.prior),
         about=PATHS.prior_picture(DETECTION.prior).with_suffix(".json"),
@@ -22,7 +21,7 @@ rule prior:
     params:
         prior=DETECTION.prior.model_dump_json(),
     shell:
-        "lzu prior --config {input.settings} --threads {threads} 2>&1 | tee {log}"
+        "lzu prior --threads {threads} 2>&1 | tee {log}"
 
 
 rule picture:
@@ -30,7 +29,6 @@ rule picture:
     input:
         prior=PATHS.prior(DETECTION.prior),
         annotations=PATHS.annotations("val"),
-        settings=ancient(SETTINGS),
     output:
         report(PATHS.zoom_picture, caption="../report/zoom.rst", category="Figures"),
     log:
@@ -38,4 +36,4 @@ rule picture:
     conda:
         "../../environment.yml"
     shell:
-        "lzu picture --config {input.settings} 2>&1 | tee {log}"
+        "lzu picture 2>&1 | tee {log}"

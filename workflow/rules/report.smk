@@ -4,7 +4,6 @@ rule collect:
         of_runs("metrics.json"),
         timings(),
         kept(),
-        settings=ancient(SETTINGS),
     output:
         PATHS.collected,
     log:
@@ -16,7 +15,7 @@ rule collect:
         runs=[str(run.path) for run in RUNS],
         mode=SUITE.mode,
     shell:
-        "lzu collect --config {input.settings} 2>&1 | tee {log}"
+        "lzu collect 2>&1 | tee {log}"
 
 
 rule tables:
@@ -24,7 +23,6 @@ rule tables:
     input:
         PATHS.collected,
         PUBLISHED,
-        settings=ancient(SETTINGS),
     output:
         report(TABLES[0], caption="../report/table1.rst", category="Tables"),
         TABLES[1:],
@@ -35,7 +33,7 @@ rule tables:
     params:
         machine=SUITE.machine,
     shell:
-        "lzu tables --config {input.settings} 2>&1 | tee {log}"
+        "lzu tables 2>&1 | tee {log}"
 
 
 rule figures:
@@ -43,7 +41,6 @@ rule figures:
     input:
         PATHS.collected,
         PUBLISHED,
-        settings=ancient(SETTINGS),
     output:
         report(FIGURES[0], caption="../report/figure7.rst", category="Figures"),
         FIGURES[1:],
@@ -54,4 +51,4 @@ rule figures:
     params:
         machine=SUITE.machine,
     shell:
-        "lzu figures --config {input.settings} 2>&1 | tee {log}"
+        "lzu figures 2>&1 | tee {log}"

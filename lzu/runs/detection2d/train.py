@@ -127,7 +127,7 @@ def _runner_config(
             "resume": True,
             "randomness": {"seed": run.seed},
             "default_scope": "mmdet",
-            "log_level": "WARNING",
+            "log_level": "ERROR",
             "train_dataloader": {
                 "batch_size": batch,
                 "num_workers": workers,
