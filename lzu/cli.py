@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--split", choices=("train", "val"), required=True)
     verb("weights", _weights, "fetch and check the weights that runs start from")
     verb("prior", _prior, "make the fixed saliency prior and its picture")
-    sub = verb("picture", _picture, "draw a frame zoomed and unzoomed, with its warp grid")
+    sub = verb("picture", _picture, "draw a frame zoomed and unzoomed, and the boxes' sizes")
     sub.add_argument("--to", dest="to_scale", type=float, default=0.5)
     sub = verb("train", _train, "train a run; goes on where a killed one stopped", of_run=True)
     sub.add_argument("--processes", type=int, default=1, help="GPUs that train together")
@@ -161,9 +161,13 @@ def _prior(options: argparse.Namespace) -> None:
 
 
 def _picture(options: argparse.Namespace) -> None:
+    from lzu.files import read_json
+    from lzu.report.world import plot_box_statistics
     from lzu.runs.pictures import draw_zoom
 
     suite, paths = _suite(options)
+    boxes = read_json(paths.annotations("train"))
+    plot_box_statistics(boxes, paths.figures, paths.box_statistics.stem, forms=("png",))
     draw_zoom(suite, paths, options.to_scale, paths.zoom_picture)
 
 

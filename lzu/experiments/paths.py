@@ -81,3 +81,8 @@ class Paths:
     def zoom_picture(self) -> Path:
         """One frame, zoomed and unzoomed."""
         return self.figures / "zoom_unzoom.png"
+
+    @property
+    def box_statistics(self) -> Path:
+        """How large the training boxes are, and where."""
+        return self.figures / "box_statistics.png"

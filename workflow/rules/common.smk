@@ -107,7 +107,11 @@ def prior_of(wildcards):
 def prior_pictures():
     """The picture of every prior in use, and of what its warp does to a frame."""
     used = any(run.method != "uniform" for run in RUNS)
-    return [PATHS.prior_picture(DETECTION.prior), PATHS.zoom_picture] if used else []
+    return (
+        [PATHS.prior_picture(DETECTION.prior), PATHS.zoom_picture, PATHS.box_statistics]
+        if used
+        else []
+    )
 
 
 def initial_weights():
@@ -148,4 +152,6 @@ FIGURES = [
     for view in ("", "_end_to_end")
     for form in ("png", "pdf", "svg")
 ]
-TARGETS = [*TABLES, *FIGURES, *prior_pictures()]
+# Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
+# while what was made from it is there.
+TARGETS = [*TABLES, *FIGURES, *prior_pictures(), *of_runs("metrics.json"), *timings()]

@@ -25,12 +25,13 @@ rule prior:
 
 
 rule picture:
-    """One frame, zoomed and unzoomed, with its warp grid."""
+    """One frame, zoomed and unzoomed, with its warp grid; sizes and places of the boxes."""
     input:
         prior=PATHS.prior(DETECTION.prior),
-        annotations=PATHS.annotations("val"),
+        annotations=expand(PATHS.annotations("{split}"), split=SPLITS),
     output:
         report(PATHS.zoom_picture, caption="../report/zoom.rst", category="Figures"),
+        report(PATHS.box_statistics, caption="../report/boxes.rst", category="Figures"),
     log:
         f"logs/{SUITE.suite}/picture.log",
     conda:

@@ -41,6 +41,9 @@ def train(
     folder = training_folder(run, paths)
     allow_safe_resume()
     enter_mmdet()
+    if launcher != "none" and not torch.cuda.is_available():
+        # mmengine would set a CUDA device; it leaves a group alone that is there already.
+        torch.distributed.init_process_group("gloo")
     runner = Runner.from_cfg(_runner_config(suite, run, paths, folder, workers, launcher))
     model = _bare(runner.model)
     weights = suite.detection2d.model.initial_weights
@@ -120,9 +123,14 @@ def _runner_config(
             "work_dir": str(folder),
             "experiment_name": "training",
             "launcher": launcher,
+            "model_wrapper_cfg": {
+                "type": "MMDistributedDataParallel",
+                "broadcast_buffers": False,
+                **({} if torch.cuda.is_available() else {"device_ids": None}),
+            },
             "env_cfg": {
                 "mp_cfg": {"mp_start_method": "fork", "opencv_num_threads": 0},
-                "dist_cfg": {"backend": "nccl" if torch.cuda.is_available() else "gloo"},
+                "dist_cfg": {"backend": "nccl"},
             },
             "resume": True,
             "randomness": {"seed": run.seed},
