@@ -22,8 +22,8 @@ def plan(request, tmp_path):
     (tmp_path / "config").symlink_to(root / "config")
 
     def planned(*arguments):
-        command = [SNAKEMAKE, "-n", "--cores", "2", "--snakefile", root / "Snakefile"]
-        command += ["--directory", tmp_path, "--workflow-profile", "none", *arguments]
+        command = [SNAKEMAKE, "-n", "--snakefile", root / "Snakefile", "--directory", tmp_path]
+        command += ["--workflow-profile", root / "profiles" / "default", *arguments]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=tmp_path)
         return done.returncode, done.stdout + done.stderr
 

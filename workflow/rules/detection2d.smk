@@ -88,7 +88,8 @@ rule time:
         f"logs/{SUITE.suite}/time/{{method}}/{{scales}}.log",
     conda:
         "../../environment.yml"
-    threads: workflow.cores or 8
+    # more than there are: Snakemake scales it down to all cores
+    threads: 1024
     resources:
         gpu=0,
         runtime="1h",
