@@ -5,29 +5,25 @@ from contextlib import contextmanager
 from types import ModuleType
 
 
-def allow_safe_resume() -> None:
-    """Let mmengine's own checkpoints load with `weights_only=True`.
+@contextmanager
+def safe_resume() -> Iterator[None]:
+    """Let mmengine's own checkpoints load with `weights_only=True` within the block.
 
     torch >= 2.6 refuses the log buffers that mmengine puts into a checkpoint unless their classes
-    are allow-listed, and the frozen mmengine 0.10.7 does not list them.
+    are allow-listed. The frozen mmengine 0.10.7 does not list them, and the maintained fork then
+    loads without the check. Only for checkpoints that this project wrote.
     """
     import numpy as np
     import torch
     from mmengine.logging.history_buffer import HistoryBuffer
 
-    multiarray = getattr(np, "_core", None) or np.core
+    multiarray = (getattr(np, "_core", None) or np.core).multiarray
     scalar_types = [type(np.dtype(t)) for t in ("float32", "float64", "int64", "int32")]
-    torch.serialization.add_safe_globals(
-        [
-            HistoryBuffer,
-            np.ndarray,
-            np.dtype,
-            multiarray.multiarray._reconstruct,
-            multiarray.multiarray.scalar,
-            getattr,
-            *scalar_types,
-        ]
-    )
+    listed = [HistoryBuffer, np.ndarray, np.dtype, *scalar_types]
+    # A buffer holds its own methods, which pickle as getattr.
+    listed += [multiarray._reconstruct, multiarray.scalar, getattr]
+    with torch.serialization.safe_globals(listed):
+        yield
 
 
 @contextmanager

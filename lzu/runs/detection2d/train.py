@@ -17,7 +17,7 @@ from lzu.experiments.config import Suite
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_atomic, write_json
-from lzu.models.compat import allow_safe_resume
+from lzu.models.compat import safe_resume
 from lzu.report.provenance import collect_provenance
 from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config, run_stamp
 from lzu.runs.detection2d.initial import describe_initial_weights, load_initial_weights
@@ -39,12 +39,17 @@ def train(
     started = datetime.now(UTC)
     stamp = run_stamp(suite, run, paths)
     folder = training_folder(run, paths)
-    allow_safe_resume()
     enter_mmdet()
     if launcher != "none" and not torch.cuda.is_available():
         # mmengine would set a CUDA device; it leaves a group alone that is there already.
         torch.distributed.init_process_group("gloo")
-    runner = Runner.from_cfg(_runner_config(suite, run, paths, folder, workers, launcher))
+    settings = _runner_config(suite, run, paths, folder, workers, launcher)
+    try:
+        runner = Runner.from_cfg(settings)
+    except (KeyError, TypeError, AssertionError) as error:
+        raise UserError(
+            f"model.overrides: the detector cannot be built with them: {error}"
+        ) from error
     model = _bare(runner.model)
     weights = suite.detection2d.model.initial_weights
     if weights is not None and not (folder / "last_checkpoint").is_file():
@@ -52,7 +57,8 @@ def train(
         model.init_weights()
         load_initial_weights(model, paths.weights(weights))
     progress = next(hook for hook in runner.hooks if isinstance(hook, Progress))
-    runner.train()
+    with safe_resume():
+        runner.train()
     if not is_main_process():
         return
     with write_atomic(paths.run(run, "checkpoint.pth")) as temporary:
