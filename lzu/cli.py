@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--launcher", choices=("none", "pytorch"), default="none")
     verb("predict", _predict, "detect on the validation images", of_run=True)
     verb("score", _score, "score a run's predictions", of_run=True)
-    verb("time", _time, "measure a run's latency", of_run=True)
+    verb("time", _time, "measure the latency of every method and scale, interleaved")
     for name, function, help in (
         ("collect", _collect, "gather all result files of a suite into one table"),
         ("tables", _tables, "build the tables"),
@@ -218,11 +218,10 @@ def _score(options: argparse.Namespace) -> None:
 def _time(options: argparse.Namespace) -> None:
     from lzu.runs.devices import gpus_for
 
-    suite, paths, run = _run(options)
     with gpus_for(1):
-        from lzu.runs.detection2d.timing import time_run
+        from lzu.runs.detection2d.timing import time_suite
 
-        time_run(suite, run, paths)
+        time_suite(*_suite(options))
 
 
 def _collect(options: argparse.Namespace) -> None:

@@ -49,7 +49,7 @@ def test_the_default_is_the_demo(plan):
     assert status == 0, text
     found = jobs(text)
     assert found["train"] == found["predict"] == found["score"] == 12
-    assert found["time"] == 4
+    assert found["time"] == 1
     assert found["world"] == 1
 
 

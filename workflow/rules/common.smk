@@ -76,7 +76,7 @@ def of_runs(name):
 
 def timings():
     """The timing file of every planned method and scale."""
-    return sorted({PATHS.timing(run) for run in RUNS})
+    return sorted({PATHS.timing(run) for run in PLANNED})
 
 
 def run_of(wildcards, seed=None):
@@ -102,6 +102,12 @@ def identity(wildcards):
 def prior_of(wildcards):
     """The prior that a method's warp is made from, if it has one."""
     return [] if wildcards.method == "uniform" else [PATHS.prior(DETECTION.prior)]
+
+
+def prior_of_suite():
+    """The prior, if any planned method has one."""
+    warped = any(run.method != "uniform" for run in PLANNED)
+    return [PATHS.prior(DETECTION.prior)] if warped else []
 
 
 def prior_pictures():
@@ -134,9 +140,9 @@ def world():
     return [] if DETECTION.dataset.synthetic is None else [root / "world.json"]
 
 
-def first_checkpoint(wildcards):
-    """The trained weights that a timing uses: those of the suite's first seed."""
-    return PATHS.run(run_of(wildcards, DETECTION.seeds[0]), "checkpoint.pth")
+def timed_checkpoints():
+    """The trained weights that are timed: of every method and scale, those of the first seed."""
+    return [PATHS.run(run, "checkpoint.pth") for run in PLANNED if run.seed == DETECTION.seeds[0]]
 
 
 if SUITE.mode == "compute":
@@ -154,4 +160,6 @@ FIGURES = [
 ]
 # Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
 # while what was made from it is there.
-TARGETS = [*TABLES, *FIGURES, *prior_pictures(), *of_runs("metrics.json"), *timings()]
+TARGETS = [*TABLES, *FIGURES, *prior_pictures(), *of_runs("metrics.json")]
+if SUITE.mode == "compute":
+    TARGETS += timings()

@@ -77,15 +77,15 @@ rule score:
 
 
 rule time:
-    """Latency of one method at one scale; all cores, so that nothing runs beside it."""
+    """Latency of every method and scale, interleaved; all cores, so that nothing runs beside it."""
     input:
-        prior_of,
-        checkpoint=first_checkpoint,
-        annotations=PATHS.annotations("val"),
+        prior_of_suite(),
+        checkpoints=timed_checkpoints(),
+        annotations=expand(PATHS.annotations("{split}"), split=SPLITS),
     output:
-        PATHS.root / "timing/detection2d/{method}/{scales}.json",
+        timings(),
     log:
-        f"logs/{SUITE.suite}/time/{{method}}/{{scales}}.log",
+        f"logs/{SUITE.suite}/time.log",
     conda:
         "../../environment.yml"
     # more than there are: Snakemake scales it down to all cores
@@ -95,7 +95,6 @@ rule time:
         runtime="1h",
         mem="16GB",
     params:
-        run=lambda wildcards: run_arguments(wildcards, DETECTION.seeds[0]),
         timing=DETECTION.timing.model_dump_json(),
     shell:
-        "lzu time {params.run} --threads {threads}" " 2>&1 >/dev/null | tee {log}"
+        "lzu time --threads {threads} 2>&1 >/dev/null | tee {log}"

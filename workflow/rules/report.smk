@@ -2,8 +2,7 @@ rule collect:
     """All results of the suite in one long table."""
     input:
         of_runs("metrics.json"),
-        timings(),
-        kept(),
+        timings() if SUITE.mode == "compute" else kept(),
     output:
         PATHS.collected,
     log:
