@@ -52,7 +52,7 @@ rule predict:
     params:
         run=run_arguments,
     shell:
-        "lzu predict {params.run} --threads {threads}" " 2>&1 >/dev/null | tee {log}"
+        "lzu predict {params.run} --threads {threads} 2>&1 >/dev/null | tee {log}"
 
 
 rule score:
@@ -69,7 +69,7 @@ rule score:
         "../../environment.yml"
     resources:
         runtime="1h",
-        mem="8GB",
+        mem="24GB",
     params:
         run=run_arguments,
     shell:
