@@ -79,16 +79,15 @@ def timings():
     return sorted({PATHS.timing(run) for run in PLANNED})
 
 
-def run_of(wildcards, seed=None):
+def run_of(wildcards):
     """The run that a rule's wildcards name."""
     given, seen = map(float, wildcards.scales.split("-"))
-    number = int(wildcards.seed) if seed is None else seed
-    return Run(SUITE.suite, "detection2d", wildcards.method, given, seen, number)
+    return Run(SUITE.suite, "detection2d", wildcards.method, given, seen, int(wildcards.seed))
 
 
-def run_arguments(wildcards, seed=None):
+def run_arguments(wildcards):
     """The command line's words for a run."""
-    run = run_of(wildcards, seed)
+    run = run_of(wildcards)
     return (
         f"--method {run.method} --from {run.from_scale:g} --to {run.to_scale:g} --seed {run.seed}"
     )
@@ -126,10 +125,13 @@ def initial_weights():
     return [] if weights is None else [PATHS.weights(weights)]
 
 
+def results():
+    """The result files that the tables are made from: of all planned runs, or those kept."""
+    return [*of_runs("metrics.json"), *timings()] if SUITE.mode == "compute" else kept()
+
+
 def kept():
-    """In cached mode, the result files under version control."""
-    if SUITE.mode == "compute":
-        return []
+    """The suite's result files under version control."""
     metrics, timing = find_result_files(PATHS.results, SUITE.suite, "cached")
     return metrics + timing
 
@@ -160,6 +162,4 @@ FIGURES = [
 ]
 # Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
 # while what was made from it is there.
-TARGETS = [*TABLES, *FIGURES, *prior_pictures(), *of_runs("metrics.json")]
-if SUITE.mode == "compute":
-    TARGETS += timings()
+TARGETS = [*TABLES, *FIGURES, *prior_pictures(), *results()]

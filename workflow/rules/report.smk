@@ -1,8 +1,7 @@
 rule collect:
     """All results of the suite in one long table."""
     input:
-        of_runs("metrics.json"),
-        timings() if SUITE.mode == "compute" else kept(),
+        results(),
     output:
         PATHS.collected,
     log:

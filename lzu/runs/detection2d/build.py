@@ -1,5 +1,6 @@
 """From a suite and a run to the mm* config, model and datasets."""
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -101,13 +102,19 @@ def dataset_config(suite: Suite, run: Run, paths: Paths, split: str, flip: float
     }
 
 
+@functools.cache
+def annotation_info(path: Path) -> dict[str, Any]:
+    """The `info` block of a prepared annotation file, read once a process (it can be large)."""
+    return read_json(path)["info"]
+
+
 def run_stamp(suite: Suite, run: Run, paths: Paths) -> str:
     """A hash of all that the run's weights depend on: settings, training data and prior."""
     prior = resampler_config(suite, run, paths)["prior"]
     return config_hash(
         {
             **training_identity(suite, run),
-            "data": read_json(paths.annotations("train"))["info"]["fingerprint"],
+            "data": annotation_info(paths.annotations("train"))["fingerprint"],
             "saliency": prior and hashlib.sha256(load_prior(prior).saliency.tobytes()).hexdigest(),
         }
     )

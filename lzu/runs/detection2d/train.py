@@ -16,10 +16,16 @@ from lzu.errors import UserError
 from lzu.experiments.config import Suite
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
-from lzu.files import read_json, write_atomic, write_json
+from lzu.files import write_atomic, write_json
 from lzu.models.compat import safe_resume
 from lzu.report.provenance import collect_provenance
-from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config, run_stamp
+from lzu.runs.detection2d.build import (
+    annotation_info,
+    dataset_config,
+    enter_mmdet,
+    model_config,
+    run_stamp,
+)
 from lzu.runs.detection2d.initial import describe_initial_weights, load_initial_weights
 from lzu.runs.progress import Progress
 
@@ -110,7 +116,7 @@ def _runner_config(
             "use a number of GPUs that divides it"
         )
     dataset = dataset_config(suite, run, paths, "train", schedule.flip)
-    images = len(read_json(paths.annotations("train"))["images"])
+    images = annotation_info(paths.annotations("train"))["images"]
     iterations = schedule.epochs * math.ceil(images / schedule.batch)
     warmup = schedule.warmup_iterations
     if warmup >= iterations:
