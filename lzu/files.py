@@ -29,13 +29,28 @@ def write_atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """The content of a JSON file; UserError if it is missing or broken."""
+    """The content of a JSON file that this project wrote; NaN is no JSON.
+
+    Raises UserError if the file is missing, cannot be read or is broken.
+    """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the step that makes it") from None
+        raise UserError(
+            f"{path}: no such file, so it cannot be read; run the step that makes it"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); run its rule again") from error
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({error}); delete it and make it again") from None
+        raise UserError(
+            f"{path}: not valid JSON ({error}); delete the file and run its rule again"
+        ) from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -1,6 +1,6 @@
 """The identity of one trained model and its metrics."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -38,9 +38,8 @@ class Run:
     def variant(self) -> str:
         """All but suite, task, method and seed, as a path: `1-0.5` or `1-0.5/amplitude=5`."""
         scales = f"{self.from_scale:g}-{self.to_scale:g}"
-        return "/".join(
-            [scales, *([",".join(f"{k}={v}" for k, v in self.options)] * bool(self.options))]
-        )
+        options = ",".join(f"{name}={value}" for name, value in self.options)
+        return f"{scales}/{options}" if options else scales
 
     @property
     def path(self) -> PurePosixPath:
@@ -54,13 +53,12 @@ class Run:
 
     def as_dict(self) -> dict[str, Any]:
         """The run as the `run` block of a metrics file."""
-        fields = asdict(self)
         return {
             "suite": self.suite,
             "task": self.task,
             "method": self.method,
-            "from": fields["from_scale"],
-            "to": fields["to_scale"],
+            "from": self.from_scale,
+            "to": self.to_scale,
             "seed": self.seed,
             "options": dict(self.options),
         }

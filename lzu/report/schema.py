@@ -1,10 +1,8 @@
 """The schemas of result files, and reading them with a check."""
 
-import json
 import math
 import os
 from functools import cache
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -12,6 +10,7 @@ import jsonschema
 
 from lzu.errors import UserError
 from lzu.experiments.run import METHODS, TASKS
+from lzu.files import read_json
 
 METRICS_SCHEMA_NAME = "lzu-metrics/1"
 TIMING_SCHEMA_NAME = "lzu-timing/1"
@@ -198,32 +197,15 @@ def validate_timing(value: Any, path: str | os.PathLike[str]) -> None:
             )
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _read_json(path: str | os.PathLike[str]) -> Any:
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); run its rule again") from error
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
-        raise UserError(
-            f"{path}: not valid JSON ({error}); delete the file and run its rule again"
-        ) from error
-
-
 def read_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The checked content of a metrics file; raises UserError as `validate_metrics` does."""
-    value = _read_json(path)
+    value = read_json(path)
     validate_metrics(value, path)
     return value
 
 
 def read_timing(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The checked content of a timing file; raises UserError as `validate_timing` does."""
-    value = _read_json(path)
+    value = read_json(path)
     validate_timing(value, path)
     return value

@@ -1,5 +1,6 @@
 """From a suite and a run to the mm* config, model and datasets."""
 
+import copy
 import functools
 import hashlib
 from pathlib import Path
@@ -47,7 +48,8 @@ def model_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
     model.merge_from_dict({"model": {"bbox_head": {"num_classes": len(CLASSES)}}})
     if task.model.initial_weights is not None:
         model.merge_from_dict({"model": {"backbone": {"init_cfg": None}}})
-    model.merge_from_dict({"model": _plain(task.model.overrides)})
+    # mmengine merges in place, and must not write into the suite's settings
+    model.merge_from_dict({"model": copy.deepcopy(task.model.overrides)})
     block = model.model
     native = task.dataset.native_size
     network = frame_size(native, run.to_scale)
@@ -123,10 +125,3 @@ def run_stamp(suite: Suite, run: Run, paths: Paths) -> str:
 def enter_mmdet() -> None:
     """Make mmdet's registries the default ones of this process."""
     init_default_scope("mmdet")
-
-
-def _plain(value: Any) -> Any:
-    # mmengine merges dicts in place and must not write into the suite's frozen settings
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

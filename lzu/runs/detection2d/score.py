@@ -36,7 +36,7 @@ def average_precision(annotations: Path, predictions: list[dict[str, Any]]) -> d
                 f"predictions name image {min(unknown)}, which {annotations} does not have; "
                 "predict again from this dataset"
             )
-        # loadRes refuses an empty list; a box of zero area on a known image changes nothing.
+        # loadRes refuses an empty list, so an empty result is made by hand.
         found = truth.loadRes(predictions) if predictions else COCO()
         if not predictions:
             found.dataset = {"images": truth.dataset["images"], "annotations": []}
