@@ -1,7 +1,4 @@
-"""Saliency maps: positive, (B, 1, h, w), sum 1 over the lattice of h x w cells.
-
-Cell (i, j) lies at y = i / (h - 1), x = j / (w - 1) of the image, corners on corners.
-"""
+"""Saliency of boxes: FOVEA's kernel density estimate (the paper's A.6)."""
 
 from collections.abc import Sequence
 
@@ -10,22 +7,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from lzu.lattice import Size, as_size, coordinates, is_compiling
-
-
-def uniform(
-    lattice: Sequence[int] = (31, 51),
-    *,
-    batch: int = 1,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str = "cpu",
-) -> Tensor:
-    """Return constant saliency (batch, 1, h, w) with sum 1, whose warp is the identity.
-
-    >>> uniform((2, 4)).unique()
-    tensor([0.1250])
-    """
-    h, w = as_size(lattice, "lattice")
-    return torch.full((batch, 1, h, w), 1 / (h * w), dtype=dtype, device=device)
+from lzu.saliency.checks import require_positive
 
 
 def from_boxes(
@@ -92,7 +74,7 @@ def kernel_sum(
     """
     items = _as_items(boxes)
     image_size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
-    _require_positive(bandwidth=bandwidth, chunk=chunk)
+    require_positive(bandwidth=bandwidth, chunk=chunk)
     if check and not is_compiling():
         _require_boxes(items)
     total = items[0].new_zeros((len(items), *lattice), dtype=torch.float64)
@@ -110,7 +92,7 @@ def from_kernel_sum(total: Tensor, counts: Sequence[int], *, amplitude: float = 
     As each Gaussian has sum 1, the whole has the sum counts * (amplitude + h * w / (2p + 1)^2),
     known beforehand. An item without boxes gets uniform saliency.
     """
-    _require_positive(amplitude=amplitude)
+    require_positive(amplitude=amplitude)
     batch, h, w = total.shape
     if len(counts) != batch:
         raise ValueError(f"total has {batch} batch items, counts has {len(counts)}")
@@ -144,7 +126,7 @@ class BoxDensity:
     ) -> None:
         self.image_size: Size = as_size(image_size, "image_size", 1)
         self.lattice: Size = as_size(lattice, "lattice")
-        _require_positive(bandwidth=bandwidth)
+        require_positive(bandwidth=bandwidth)
         self.bandwidth = bandwidth
         self.count = 0
         self.total = torch.zeros((1, *self.lattice), dtype=torch.float64)
@@ -160,19 +142,6 @@ class BoxDensity:
     def saliency(self, amplitude: float = 1.0) -> Tensor:
         """Return the saliency (1, 1, h, w), float32, of all boxes so far."""
         return from_kernel_sum(self.total, [self.count], amplitude=amplitude).float()
-
-
-def require_saliency(saliency: Tensor) -> None:
-    """Raise an error unless `saliency` is a floating point (B, 1, h, w) with h and w at least 2."""
-    if not isinstance(saliency, Tensor) or not saliency.is_floating_point():
-        kind = saliency.dtype if isinstance(saliency, Tensor) else type(saliency).__name__
-        raise TypeError(f"saliency must be a floating point tensor, got {kind}")
-    if saliency.ndim != 4 or saliency.shape[1] != 1:
-        raise ValueError(f"saliency must be (B, 1, h, w), got {tuple(saliency.shape)}")
-    if min(saliency.shape[2:]) < 2:
-        raise ValueError(
-            f"saliency must have at least 2 x 2 cells, got {tuple(saliency.shape[2:])}"
-        )
 
 
 def _kernel_sum_once(
@@ -246,9 +215,3 @@ def _box_problem(box: Tensor) -> str:
     if bool(torch.isinf(box).any()):
         return "an infinite coordinate"
     return "zero or negative size"
-
-
-def _require_positive(**settings: float) -> None:
-    for name, value in settings.items():
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{name} must be positive and finite, got {value}")

@@ -1,0 +1,24 @@
+"""Saliency that zooms nowhere."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lzu.lattice import as_size
+
+
+def uniform(
+    lattice: Sequence[int] = (31, 51),
+    *,
+    batch: int = 1,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Return constant saliency (batch, 1, h, w) with sum 1, whose warp is the identity.
+
+    >>> uniform((2, 4)).unique()
+    tensor([0.1250])
+    """
+    h, w = as_size(lattice, "lattice")
+    return torch.full((batch, 1, h, w), 1 / (h * w), dtype=dtype, device=device)
