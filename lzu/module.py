@@ -1,15 +1,17 @@
 """Zoom and unzoom as a module, to put around the spatial part of a model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from lzu.lattice import as_size, content_extent, is_compiling
+from lzu.pyramid import unzoom_downsampled
 from lzu.warp import Warp
 
 Features = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+Levels = Literal["exact", "downsampled"]
 
 
 class ZoomUnzoom(nn.Module):
@@ -23,9 +25,11 @@ class ZoomUnzoom(nn.Module):
         size: (H, W) of the zoomed images.
         fwhm, separable, anti_crop, check: as in `Warp.from_saliency`. A fixed prior is checked
             when it is set, whatever `check` says.
+        levels: "exact" inverts the warp at the cells of every feature map; "downsampled" inverts
+            it on a grid of `size` and interpolates, as the paper does (4.2): see `lzu.pyramid`.
 
     Raises:
-        TypeError, ValueError: as `Warp.from_saliency`.
+        TypeError, ValueError: as `Warp.from_saliency`; or `levels` is neither.
 
     >>> lens = ZoomUnzoom(torch.rand(1, 1, 31, 51) + 0.1, size=(60, 96), fwhm=10)
     >>> zoomed, warp = lens.zoom(torch.rand(2, 3, 120, 192))
@@ -45,9 +49,12 @@ class ZoomUnzoom(nn.Module):
         separable: bool = True,
         anti_crop: bool = True,
         check: bool = True,
+        levels: Levels = "exact",
     ) -> None:
         super().__init__()
-        self.size = as_size(size)
+        if levels not in get_args(Levels):
+            raise ValueError(f'levels must be "exact" or "downsampled", got {levels!r}')
+        self.size, self.levels = as_size(size), levels
         self.fwhm, self.separable, self.anti_crop, self.check = fwhm, separable, anti_crop, check
         self._fixed: tuple[Tensor, tuple, Warp] | None = None
         if isinstance(saliency, Tensor) and not isinstance(saliency, nn.Parameter):
@@ -116,10 +123,13 @@ class ZoomUnzoom(nn.Module):
             if len(strides) != len(features):
                 raise ValueError(f"{len(features)} feature maps, but {len(strides)} strides")
             extents = [content_extent(self.size, stride) for stride in strides]
-        unzoomed = [
-            warp.unzoom(level, extent=extent)
-            for level, extent in zip(features, extents, strict=True)
-        ]
+        if self.levels == "downsampled":
+            unzoomed = unzoom_downsampled(features, warp, finest=self.size, extents=extents)
+        else:
+            unzoomed = [
+                warp.unzoom(level, extent=extent)
+                for level, extent in zip(features, extents, strict=True)
+            ]
         return tuple(unzoomed) if isinstance(features, tuple) else unzoomed
 
     def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Warp]:
@@ -134,7 +144,7 @@ class ZoomUnzoom(nn.Module):
         kind = "fixed" if self.is_fixed else "learned" if self._parameters else "adaptive"
         return (
             f"{kind}, size={self.size}, fwhm={self.fwhm:g}, separable={self.separable}, "
-            f"anti_crop={self.anti_crop}"
+            f"anti_crop={self.anti_crop}, levels={self.levels}"
         )
 
     def _make_warp(self, saliency: Tensor, check: bool | None = None) -> Warp:

@@ -1,0 +1,138 @@
+"""The inverse at the levels of a feature pyramid, downsampled from one of high resolution.
+
+The paper inverts the warp once, on Grid(H', W'), and gets the inverse of each coarser level from
+that by bilinear downsampling (4.2, A.3). `Warp.unzoom` needs no such shortcut: it inverts exactly
+at the cells of every level. This module is the paper's way, to compare with.
+
+Cost: the inverse at all H' W' points instead of at the few cells of the levels (2 % as many for
+strides from 8 up), and one interpolation a level. So it is the dearer way; a fixed warp goes it
+once.
+
+Error: T^-1 of a separable warp is piecewise linear, and so is the interpolation, so they agree
+wherever T^-1 is straight between two neighbouring points of Grid(H', W'). Elsewhere the error along
+an axis is at most a quarter of the points' distance times the change of slope of T^-1 between them.
+Cells of a whole stride in pixels of Grid(H', W') lie on its points (`lzu.lattice.content_extent`),
+and have no error at all; those of Eq. 18, whose corners are aligned, do: `lzu.runs.analysis`.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lzu.lattice import Extent, Size, as_extent, as_size, constant, coordinates
+from lzu.resample import require_images, sample
+from lzu.warp import Warp
+
+
+def unzoom_downsampled(
+    features: Sequence[Tensor],
+    warp: Warp,
+    *,
+    finest: Sequence[int],
+    extents: Sequence[Sequence[float] | None],
+) -> list[Tensor]:
+    """Return every level in uniform geometry, as `Warp.unzoom` but for the downsampled inverse.
+
+    Args:
+        features: levels (B, C, H, W), each of its own size.
+        warp: what zoomed the images.
+        finest: (H', W'), where the inverse is exact: the size of the zoomed images.
+        extents: the content region of each level in its cells, as in `Warp.unzoom`.
+
+    Returns:
+        The levels, in their sizes, dtypes and memory formats. Padding stays in its place, and
+        where a cropping warp shows nothing (which is decided exactly) there is zero.
+
+    Raises:
+        TypeError: features are not floating point.
+        ValueError: wrong rank, extent, device or batch size; as many extents as levels are needed.
+    """
+    if len(extents) != len(features):
+        raise ValueError(f"{len(features)} feature maps, but {len(extents)} extents")
+    unzoomed = []
+    for level, extent in zip(features, extents, strict=True):
+        require_images(level, "features")
+        size = as_size(level.shape[2:], "features' size", 1)
+        extent = as_extent(extent, size)
+        grid = downsampled_grid(warp, size, extent, finest=finest)
+        result = sample(level, grid, name="features")
+        if warp.crops:
+            result = torch.where(warp.valid_mask(size, extent), result, 0)
+        unzoomed.append(result)
+    return unzoomed
+
+
+def downsampled_grid(
+    warp: Warp,
+    size: Sequence[int],
+    extent: Sequence[float] | None = None,
+    *,
+    finest: Sequence[int],
+) -> Tensor:
+    """Return T^-1 over a map of `size` as `Warp.unzoom_grid` does, downsampled from `finest`.
+
+    Args:
+        size: (H, W) of the map, padding included.
+        extent: (ey, ex), the map's content region in its cells, as in `Warp.unzoom`.
+        finest: (H', W'), at least 2: T^-1 is exact on Grid(H', W').
+
+    Returns:
+        (B, H, W, 2), (x, y) in [-1, 1] of the whole map, `align_corners=True`, in the warp's dtype.
+        Cell (i, j) is interpolated at its content coordinates (j / ex, i / ey); for a map that is
+        all content this is `F.interpolate(..., mode="bilinear", align_corners=True)`.
+    """
+    size = as_size(size, minimum=1)
+    extent = as_extent(extent, size)
+    finest = as_size(finest, "finest")
+    return warp._remember(
+        ("downsampled", finest, size, extent),
+        lambda: downsample_inverse(warp.unzoom_grid(finest), size, extent),
+    )
+
+
+def downsample_inverse(inverse: Tensor, size: Size, extent: Extent) -> Tensor:
+    """Return the inverse over a map of `size` from one over a map that is all content.
+
+    Args:
+        inverse: (B, H', W', 2), what `Warp.unzoom_grid((H', W'))` returns.
+        size, extent: as in `downsampled_grid`, which says what is returned.
+    """
+    for dim, n, reach in zip((1, 2), size, extent, strict=True):
+        inverse = _interpolate(inverse, dim, n, reach)
+    x, y = inverse.unbind(-1)
+    return torch.stack(
+        (
+            _in_level(x, coordinates(size[1], extent[1], x.dtype, x.device), extent[1]),
+            _in_level(y, coordinates(size[0], extent[0], y.dtype, y.device).view(-1, 1), extent[0]),
+        ),
+        dim=-1,
+    )
+
+
+def _interpolate(inverse: Tensor, dim: int, n: int, extent: float) -> Tensor:
+    """Return `inverse` at n cells along `dim`; beyond the content, as at its end."""
+    tile, fraction = _places(inverse.shape[dim], n, extent, inverse.dtype, inverse.device)
+    low, high = inverse.index_select(dim, tile), inverse.index_select(dim, tile + 1)
+    return torch.lerp(low, high, fraction.view(-1, *[1] * (inverse.ndim - 1 - dim)))
+
+
+@constant
+def _places(
+    given: int, n: int, extent: float, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return the tile (n,) of each cell among `given` points from 0 to 1, and its place in it."""
+    cells = torch.arange(n, dtype=torch.float64, device="cpu")
+    position = (cells / extent).clamp(max=1) * (given - 1)
+    tile = position.long().clamp(max=given - 2)
+    return tile.to(device), (position - tile).to(dtype).to(device)
+
+
+def _in_level(inverse: Tensor, cells: Tensor, extent: float) -> Tensor:
+    """Return one axis of the inverse, [-1, 1] over the content, as [-1, 1] over the level's map.
+
+    In padding, where `cells` (content coordinates) exceed 1, the axis is not warped.
+    """
+    n = cells.numel()
+    content = torch.where(cells > 1, cells, (inverse + 1) / 2)
+    return content * (2 * extent / max(n - 1, 1)) - 1
