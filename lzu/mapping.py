@@ -1,4 +1,4 @@
-"""From saliency to the warp T, and T itself: the separable Learning to Zoom mapping (Eqs. 3-4)."""
+"""From saliency to the nodes of the warp T: the Learning to Zoom mapping (Eqs. 1-4)."""
 
 import math
 
@@ -34,8 +34,7 @@ def separable_nodes(
     Raises:
         ValueError: `fwhm` is not positive and finite.
     """
-    if not 0 < fwhm < math.inf:
-        raise ValueError(f"fwhm must be positive and finite, in lattice cells, got {fwhm}")
+    _require_fwhm(fwhm)
     if saliency.dtype != torch.float64:
         saliency = saliency.float()
     radius = min(saliency.shape[2:]) - 1
@@ -44,6 +43,48 @@ def separable_nodes(
         _axis_nodes(along_x, radius, float(fwhm), bool(anti_crop)),
         _axis_nodes(along_y, radius, float(fwhm), bool(anti_crop)),
     )
+
+
+def nonseparable_nodes(saliency: Tensor, *, fwhm: float = 22.0, anti_crop: bool = True) -> Tensor:
+    """Return the nodes (x, y) of T at the lattice points, (B, h, w, 2).
+
+    Along x, and along y in the same way (Eqs. 1-2)::
+
+        T_x(i, j) = sum k(m - i) k(n - j) S(m, n) x_n  /  sum k(m - i) k(n - j) S(m, n)
+
+    over the cells (m, n) with |m - i| <= p and |n - j| <= p. The Gaussian in the plane is the
+    product of those of `separable_nodes`, whose kernel, radius p and treatment of the border this
+    shares. So T_x increases along every row, T_y along every column.
+
+    Args:
+        saliency: (B, 1, h, w), positive; float32 or narrower gives float32.
+        fwhm: full width at half maximum of the kernel, in cells.
+        anti_crop: reflect the saliency at the border rather than replicate it.
+
+    Returns:
+        Node coordinates, differentiable with respect to the saliency. With anti-cropping those of
+        the border lie exactly on the border of the unit square.
+
+    Raises:
+        ValueError: `fwhm` is not positive and finite.
+    """
+    _require_fwhm(fwhm)
+    dtype = saliency.dtype if saliency.dtype == torch.float64 else torch.float32
+    h, w = saliency.shape[2:]
+    settings = (min(h, w) - 1, float(fwhm), bool(anti_crop), torch.float64, saliency.device)
+    along_y, along_x = _folded_kernels(h, *settings), _folded_kernels(w, *settings)
+    # In float64, which autocast and TF32 leave alone.
+    columns = saliency.double() @ along_x.transpose(1, 2)
+    weight, attraction_x = (along_y[0] @ columns).unbind(1)
+    attraction_y = along_y[1] @ columns[:, 0]
+    x = coordinates(w, float(w - 1), torch.float64, saliency.device) + attraction_x / weight
+    y = coordinates(h, float(h - 1), torch.float64, saliency.device).unsqueeze(1)
+    return torch.stack((x, y + attraction_y / weight), dim=-1).to(dtype)
+
+
+def _require_fwhm(fwhm: float) -> None:
+    if not 0 < fwhm < math.inf:
+        raise ValueError(f"fwhm must be positive and finite, in lattice cells, got {fwhm}")
 
 
 def _axis_nodes(marginal: Tensor, radius: int, fwhm: float, anti_crop: bool) -> Tensor:

@@ -37,20 +37,20 @@ class SeparableNodes:
         """Return the nodes as (B, h, w, 2), (x, y)."""
         return _product(self.x, self.y)
 
-    def increasing(self) -> Tensor:
+    def one_to_one(self) -> Tensor:
         """Return a scalar: whether all nodes strictly increase, and none is NaN."""
         return (self.x.diff(dim=1) > 0).all() & (self.y.diff(dim=1) > 0).all()
 
     def first_fold(self) -> str:
-        """Say where nodes do not strictly increase; `increasing` must be false."""
+        """Say where nodes do not strictly increase; `one_to_one` must be false."""
         for name, nodes in (("x", self.x), ("y", self.y)):
             bad = (~(nodes.diff(dim=1) > 0)).nonzero()
             if len(bad):
                 item, node = bad[0].tolist()
                 low, high = nodes[item, node].item(), nodes[item, node + 1].item()
                 return (
-                    f"batch item {item}, {name} axis, between cells {node} and {node + 1}: "
-                    f"{low:.9g} to {high:.9g}"
+                    f"batch item {item}, {name} axis, from node {node} to node {node + 1}, "
+                    f"{name} does not increase: {low:.9g} to {high:.9g}"
                 )
         raise AssertionError("all nodes increase")
 
@@ -82,12 +82,16 @@ class SeparableNodes:
         valid_y = in_range(self.y, y) | (y > 1)
         return (valid_y.unsqueeze(2) & valid_x.unsqueeze(1)).unsqueeze(1)
 
-    def magnification(self, size: Size, frame: str) -> Tensor:
-        """Return (B, H, W, 2), 1 / T'_x and 1 / T'_y at the coordinates of a map of `size`."""
-        return _product(
+    def magnification(self, size: Size, frame: str, per_axis: bool) -> Tensor:
+        """Return 1 / (T'_x T'_y) at the coordinates of a map of `size`, (B, H, W).
+
+        Or the two factors, (B, H, W, 2).
+        """
+        axes = _product(
             self._magnification_axis(self.x, size[1], frame),
             self._magnification_axis(self.y, size[0], frame),
         )
+        return axes if per_axis else axes.prod(dim=-1)
 
     def _queries(self, nodes: Tensor, n: int, extent: float) -> Tensor:
         return coordinates(n, extent, nodes.dtype, nodes.device).expand(nodes.shape[0], n)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from lzu.lattice import as_extent, as_size, is_compiling
-from lzu.mapping import separable_nodes
+from lzu.mapping import nonseparable_nodes, separable_nodes
+from lzu.nonseparable import NonseparableNodes
 from lzu.resample import broadcast_batch, require_images, sample
 from lzu.saliency import require_saliency
 from lzu.separable import SeparableNodes
@@ -19,9 +20,10 @@ _GRIDS_KEPT = 64
 class Warp:
     """A batch of warps T of the unit square, from zoomed to source coordinates.
 
-    Made by `from_saliency`, `from_nodes` or `identity`. T is given at the nodes of a small
-    lattice and runs linearly between them: this piecewise linear map, the paper's T-tilde (Eq. 5),
-    is the warp, and `zoom` and `unzoom` use it and its exact inverse.
+    Made by `from_saliency`, `from_nodes`, `from_node_grid` or `identity`. T is given at the nodes
+    of a small lattice and runs linearly between them, or bilinearly if it is not separable: this
+    piecewise map, the paper's T-tilde (Eq. 5), is the warp, and `zoom` and `unzoom` use it and
+    its exact inverse.
 
     Convention: points are (x, y), sizes (height, width), coordinates run from 0 to 1 with the
     centres of the first and last sample at the ends (`align_corners=True`). Outside of the unit
@@ -38,7 +40,7 @@ class Warp:
     ((2, 3, 60, 96), (2, 3, 15, 24))
     """
 
-    nodes: SeparableNodes
+    nodes: SeparableNodes | NonseparableNodes
     _grids: dict[tuple, Tensor] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -51,14 +53,14 @@ class Warp:
         anti_crop: bool = True,
         check: bool = True,
     ) -> "Warp":
-        """Return the Learning to Zoom warp of a saliency map (Eqs. 3-4).
+        """Return the Learning to Zoom warp of a saliency map (Eqs. 1-4).
 
         Args:
             saliency: (B, 1, h, w), positive; its scale does not matter.
             fwhm: full width at half maximum of the attraction kernel, in lattice cells. Wider
                 kernels attract from farther away.
             separable: marginalise the saliency, so that the axes warp independently and
-                rectangles stay rectangles.
+                rectangles stay rectangles (Eqs. 3-4), rather than warp the plane (Eqs. 1-2).
             anti_crop: reflect the saliency at the border, so that T maps the unit square onto
                 itself; otherwise T crops the image.
             check: look for bad saliency and folds. On a GPU this waits for it, once. A traced
@@ -70,20 +72,19 @@ class Warp:
         Raises:
             TypeError: saliency is not a floating point tensor.
             ValueError: saliency is not (B, 1, h, w) with h and w at least 2; or it has a NaN, an
-                infinity, a zero or a negative value, or makes nodes that do not strictly increase
-                (`check`; batch item and cell are named); or a setting is not allowed.
+                infinity, a zero or a negative value, or makes a warp that folds (`check`; batch
+                item and cell are named); or a setting is not allowed.
         """
         require_saliency(saliency)
-        if not separable:
-            raise ValueError(
-                "separable=False: nonseparable warps are not in this version of lzu; "
-                "use separable=True"
-            )
-        x, y = separable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
-        nodes = SeparableNodes(x, y, crops=not anti_crop)
+        if separable:
+            x, y = separable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
+            nodes = SeparableNodes(x, y, crops=not anti_crop)
+        else:
+            grid = nonseparable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
+            nodes = NonseparableNodes(grid, crops=not anti_crop)
         if check and not is_compiling():
             good = torch.isfinite(saliency) & (saliency > 0)
-            if not bool(good.all() & nodes.increasing()):
+            if not bool(good.all() & nodes.one_to_one()):
                 _explain(saliency, good, nodes)
         return cls(nodes)
 
@@ -114,11 +115,44 @@ class Warp:
         as_size((y.shape[1], x.shape[1]), "lattice")
         nodes = SeparableNodes(x, y, crops=not anti_crop)
         if check and not is_compiling():
-            if not bool(nodes.increasing()):
-                raise ValueError(f"nodes do not strictly increase: {nodes.first_fold()}")
+            if not bool(nodes.one_to_one()):
+                raise ValueError(f"the warp folds: {nodes.first_fold()}")
             ends = torch.stack((x[:, 0], y[:, 0], 1 - x[:, -1], 1 - y[:, -1]))
             if anti_crop and bool((ends != 0).any()):
                 raise ValueError("with anti_crop=True the ends of the nodes must be 0 and 1")
+        return cls(nodes)
+
+    @classmethod
+    def from_node_grid(cls, grid: Tensor, *, anti_crop: bool = True, check: bool = True) -> "Warp":
+        """Return the nonseparable warp that runs bilinearly through the given nodes.
+
+        Args:
+            grid: (B, h, w, 2), T = (x, y) at (j / (w - 1), i / (h - 1)); float32 or float64. T_x
+                strictly increases along every row and T_y along every column, and no tile folds,
+                as in all Learning to Zoom warps.
+            anti_crop: the border nodes lie exactly on the border of the unit square.
+            check: look for folds, and for other borders if `anti_crop`.
+
+        Raises:
+            TypeError: not a float32 or float64 tensor.
+            ValueError: wrong shape; or, with `check`, a fold or a wrong border.
+        """
+        if not isinstance(grid, Tensor) or grid.dtype not in (torch.float32, torch.float64):
+            kind = grid.dtype if isinstance(grid, Tensor) else type(grid).__name__
+            raise TypeError(f"grid must be a float32 or float64 tensor (B, h, w, 2), got {kind}")
+        if grid.ndim != 4 or grid.shape[0] < 1 or grid.shape[3] != 2:
+            raise ValueError(f"grid must be (B, h, w, 2), got {tuple(grid.shape)}")
+        as_size(grid.shape[1:3], "lattice")
+        nodes = NonseparableNodes(grid, crops=not anti_crop)
+        if check and not is_compiling():
+            if not bool(nodes.one_to_one()):
+                raise ValueError(f"the warp folds: {nodes.first_fold()}")
+            x, y = nodes.x, nodes.y
+            sides = (x[:, :, 0], 1 - x[:, :, -1], y[:, 0], 1 - y[:, -1])
+            if anti_crop and any(bool((side != 0).any()) for side in sides):
+                raise ValueError(
+                    "with anti_crop=True the border nodes must lie on the border of the unit square"
+                )
         return cls(nodes)
 
     @classmethod
@@ -158,12 +192,12 @@ class Warp:
 
     @property
     def x(self) -> Tensor:
-        """T_x at the lattice points, (B, w)."""
+        """T_x at the lattice points, (B, w), or (B, h, w) of a nonseparable warp."""
         return self.nodes.x
 
     @property
     def y(self) -> Tensor:
-        """T_y at the lattice points, (B, h)."""
+        """T_y at the lattice points, (B, h), or (B, h, w) of a nonseparable warp."""
         return self.nodes.y
 
     @property
@@ -324,24 +358,24 @@ class Warp:
     ) -> Tensor:
         """Return how much larger the zoom shows each place than uniform resizing would.
 
-        Constant within a tile: on the edge of two tiles it is that of the right or lower one.
+        In a separable warp it is constant within a tile; where it jumps, on an edge, it is that of
+        the right or lower tile.
 
         Args:
             size: (H, W) of the map of magnifications.
             frame: "source", places in the source image, or "zoomed", in the zoomed one.
-            per_axis: give the two factors rather than their product.
+            per_axis: give the two factors of a separable warp rather than their product.
 
         Returns:
             (B, H, W), the magnification of areas; or (B, H, W, 2), of lengths along x and y.
             It is zero where a cropping warp shows nothing.
 
         Raises:
-            ValueError: an unknown frame, or a size below 2.
+            ValueError: an unknown frame, a size below 2, or `per_axis` of a nonseparable warp.
         """
         if frame not in ("source", "zoomed"):
             raise ValueError(f'frame must be "source" or "zoomed", got {frame!r}')
-        axes = self.nodes.magnification(as_size(size), frame)
-        return axes if per_axis else axes.prod(dim=-1)
+        return self.nodes.magnification(as_size(size), frame, per_axis)
 
     def _remember(self, key: tuple, build) -> Tensor:
         if self._grids is None or is_compiling():
@@ -353,7 +387,7 @@ class Warp:
                 self._grids[key] = build()
         return self._grids[key]
 
-    def _align(self, points: Tensor) -> tuple[SeparableNodes, Tensor]:
+    def _align(self, points: Tensor) -> tuple[SeparableNodes | NonseparableNodes, Tensor]:
         """Return nodes and points of one batch size and dtype."""
         if not isinstance(points, Tensor) or not points.is_floating_point():
             raise TypeError("points must be a floating point tensor (B, N, 2)")
@@ -363,11 +397,11 @@ class Warp:
             raise ValueError(f"points are on {points.device}, the warp is on {self.device}")
         batch = broadcast_batch(points.shape[0], self.batch, "points")
         dtype = torch.promote_types(points.dtype, self.dtype)
-        nodes = self.nodes.map(lambda nodes: nodes.to(dtype).expand(batch, -1))
+        nodes = self.nodes.map(lambda nodes: nodes.to(dtype).expand(batch, *nodes.shape[1:]))
         return nodes, points.to(dtype).expand(batch, -1, -1)
 
 
-def _explain(saliency: Tensor, good: Tensor, nodes: SeparableNodes) -> None:
+def _explain(saliency: Tensor, good: Tensor, nodes: SeparableNodes | NonseparableNodes) -> None:
     """Raise the error for saliency that `good` or `nodes` refuse."""
     bad = (~good).nonzero()
     if len(bad):
@@ -378,6 +412,6 @@ def _explain(saliency: Tensor, good: Tensor, nodes: SeparableNodes) -> None:
             f"{len(bad)} such cells in all"
         )
     raise ValueError(
-        f"the nodes of the warp do not strictly increase: {nodes.first_fold()}; the saliency is "
-        f"too concentrated for {nodes.x.dtype}: add a constant to it, or use float64"
+        f"the warp folds: {nodes.first_fold()}; the saliency is too concentrated for the lattice: "
+        "add a constant to it, widen the kernel (fwhm), or use float64"
     )

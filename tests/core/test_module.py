@@ -188,10 +188,20 @@ def test_bad_arguments(prior):
         ZoomUnzoom(prior, (1, 40))
     with pytest.raises(ValueError, match="batch item 0 has -1 in cell"):
         ZoomUnzoom(prior.clone().fill_(-1), (24, 40), check=False)
-    with pytest.raises(ValueError, match="nonseparable"):
-        ZoomUnzoom(prior, (24, 40), separable=False)
     with pytest.raises(TypeError, match="takes no inputs"):
         ZoomUnzoom(prior, (24, 40)).zoom(torch.rand(1, 3, 48, 80), 1)
+
+
+def test_nonseparable(prior):
+    lens = ZoomUnzoom(prior, (24, 40), fwhm=8, separable=False)
+    image = torch.rand(2, 3, 48, 80)
+    zoomed, warp = lens.zoom(image)
+    assert torch.equal(
+        zoomed, Warp.from_saliency(prior, fwhm=8, separable=False).zoom(image, (24, 40))
+    )
+    levels = [torch.rand(2, 4, 6, 10), torch.rand(2, 4, 3, 5)]
+    unzoomed = lens.unzoom(levels, warp, strides=(4, 8))
+    assert torch.equal(unzoomed[1], warp.unzoom(levels[1], extent=(23 / 8, 39 / 8)))
 
 
 def test_its_representation_says_what_it_is(prior):

@@ -1,0 +1,121 @@
+"""Bilinear tiles of a lattice of nodes, and their exact inverses (the paper's A.1).
+
+A lattice here is *ringed*: nodes (B, h + 2, w + 2, 2) whose outermost ring `ring` adds, one lattice
+step beyond the warp's own. Its tiles are affine and so continue T with slope one however far.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def ring(nodes: Tensor) -> Tensor:
+    """Return nodes (B, h, w, 2) with a ring of nodes around them, (B, h + 2, w + 2, 2).
+
+    The ring repeats the border nodes, moved outward by one lattice step, 1 / (w - 1) along x or
+    1 / (h - 1) along y.
+    """
+    h, w = nodes.shape[1:3]
+    right = nodes.new_tensor([1 / (w - 1), 0])
+    down = nodes.new_tensor([0, 1 / (h - 1)])
+    nodes = torch.cat((nodes[:, :, :1] - right, nodes, nodes[:, :, -1:] + right), dim=2)
+    return torch.cat((nodes[:, :1] - down, nodes, nodes[:, -1:] + down), dim=1)
+
+
+def corners(nodes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the four corners of all tiles, top left, top right, bottom left, bottom right."""
+    top, bottom = nodes[:, :-1], nodes[:, 1:]
+    return top[:, :, :-1], top[:, :, 1:], bottom[:, :, :-1], bottom[:, :, 1:]
+
+
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """Return the cross products (...) of vectors (..., 2)."""
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def corner_determinants(nodes: Tensor) -> Tensor:
+    """Return (B, h - 1, w - 1, 4), the Jacobian's determinant of each tile at its four corners.
+
+    It is affine within a tile, so a tile is one to one, and not mirrored, just if all four are
+    positive.
+    """
+    top_left, top_right, bottom_left, bottom_right = corners(nodes)
+    top, bottom = top_right - top_left, bottom_right - bottom_left
+    left, right = bottom_left - top_left, bottom_right - top_right
+    pairs = ((top, left), (top, right), (bottom, left), (bottom, right))
+    return torch.stack([cross(along, down) for along, down in pairs], dim=-1)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """All tiles of a batch of ringed lattices, as q = p0 + p1 u + p2 v + p3 uv (Eqs. 8-12).
+
+    u and v run from 0 to 1 from the corner p0, which is a tile's top left or, where that makes
+    Eq. 16's c2 negative, its bottom right corner, with both axes reversed.
+
+    Attributes:
+        table: (12, B * tiles): the x and y of p0, p1, p2 and p3; the lattice coordinates of p0,
+            x and y, in [0, 1] over the nodes without the ring; and the steps along x and y, that
+            is u's and v's length there, with their sign.
+        columns: tiles in a row of the ringed lattice, w + 1.
+        count: tiles of one batch item.
+    """
+
+    table: Tensor
+    columns: int
+    count: int
+
+    @classmethod
+    def of(cls, ringed: Tensor) -> "Tiles":
+        """Return the tiles of a ringed lattice (B, h + 2, w + 2, 2)."""
+        rows, columns = (n - 1 for n in ringed.shape[1:3])
+        top_left, top_right, bottom_left, bottom_right = corners(ringed)
+        p3 = bottom_right - bottom_left - top_right + top_left
+        # c2 is how much the determinant grows along v. Where it grows, start at the other end.
+        turned = (cross(p3, bottom_left - top_left) > 0).unsqueeze(-1)
+        p0 = torch.where(turned, bottom_right, top_left)
+        p1 = torch.where(turned, bottom_left - bottom_right, top_right - top_left)
+        p2 = torch.where(turned, top_right - bottom_right, bottom_left - top_left)
+        steps = ringed.new_tensor([1 / (columns - 2), 1 / (rows - 2)])
+        place = torch.stack(
+            torch.meshgrid(
+                torch.arange(-1, columns - 1, device=ringed.device),
+                torch.arange(-1, rows - 1, device=ringed.device),
+                indexing="xy",
+            ),
+            dim=-1,
+        )
+        place = (place + turned.to(ringed.dtype)) * steps
+        step = torch.where(turned, -steps, steps)
+        values = torch.cat((p0, p1, p2, p3, place, step), dim=-1)
+        table = values.flatten(0, 2).transpose(0, 1).contiguous()
+        return cls(table, columns, rows * columns)
+
+    def offsets(self) -> Tensor:
+        """Return the index of each batch item's first tile in the table, (B,)."""
+        return torch.arange(0, self.table.shape[1], self.count, device=self.table.device)
+
+    def invert(self, tile: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return where the tiles take the points from, x and y in [0, 1] over the lattice.
+
+        Args:
+            tile: integer tensor of indices into the table, of any shape.
+            x, y: the points, of shapes that broadcast with it.
+        """
+        values = [row.index_select(0, tile.flatten()).view_as(tile) for row in self.table]
+        x0, y0, x1, y1, x2, y2, x3, y3, place_x, place_y, step_x, step_y = values
+        x, y = x - x0, y - y0
+        c0 = y1 * x - x1 * y
+        # Eq. 14 with its slip mended: it ends in a1 b2 - a2 b1.
+        c1 = y3 * x - x3 * y + (x1 * y2 - x2 * y1)
+        c2 = x3 * y2 - x2 * y3
+        # The root is the determinant at the point. As c2 <= 0, c1 is positive, too: no cancellation
+        # whichever way the tile narrows, and no division by a vanishing c2 (Eq. 16).
+        root = (c1 * c1 - 4 * c0 * c2).clamp(min=torch.finfo(c1.dtype).tiny).sqrt()
+        v = -2 * c0 / (c1 + root)
+        # Eq. 17, projected on the edge at v: its denominator does not vanish for steep edges.
+        edge_x, edge_y = x1 + x3 * v, y1 + y3 * v
+        along = edge_x * (x - x2 * v) + edge_y * (y - y2 * v)
+        u = along / (edge_x * edge_x + edge_y * edge_y)
+        return place_x + step_x * u, place_y + step_y * v
