@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lzu.lattice import constant, pair
+
 
 def ring(nodes: Tensor) -> Tensor:
     """Return nodes (B, h, w, 2) with a ring of nodes around them, (B, h + 2, w + 2, 2).
@@ -17,8 +19,8 @@ def ring(nodes: Tensor) -> Tensor:
     1 / (h - 1) along y.
     """
     h, w = nodes.shape[1:3]
-    right = nodes.new_tensor([1 / (w - 1), 0])
-    down = nodes.new_tensor([0, 1 / (h - 1)])
+    right = pair(1 / (w - 1), 0.0, nodes.dtype, nodes.device)
+    down = pair(0.0, 1 / (h - 1), nodes.dtype, nodes.device)
     nodes = torch.cat((nodes[:, :, :1] - right, nodes, nodes[:, :, -1:] + right), dim=2)
     return torch.cat((nodes[:, :1] - down, nodes, nodes[:, -1:] + down), dim=1)
 
@@ -77,18 +79,10 @@ class Tiles:
         p0 = torch.where(turned, bottom_right, top_left)
         p1 = torch.where(turned, bottom_left - bottom_right, top_right - top_left)
         p2 = torch.where(turned, top_right - bottom_right, bottom_left - top_left)
-        steps = ringed.new_tensor([1 / (columns - 2), 1 / (rows - 2)])
-        place = torch.stack(
-            torch.meshgrid(
-                torch.arange(-1, columns - 1, device=ringed.device),
-                torch.arange(-1, rows - 1, device=ringed.device),
-                indexing="xy",
-            ),
-            dim=-1,
-        )
-        place = (place + turned.to(ringed.dtype)) * steps
+        steps = pair(1 / (columns - 2), 1 / (rows - 2), ringed.dtype, ringed.device)
+        place = _indices(rows, columns, ringed.dtype, ringed.device) + turned.to(ringed.dtype)
         step = torch.where(turned, -steps, steps)
-        values = torch.cat((p0, p1, p2, p3, place, step), dim=-1)
+        values = torch.cat((p0, p1, p2, p3, place * steps, step.expand_as(p0)), dim=-1)
         table = values.flatten(0, 2).transpose(0, 1).contiguous()
         return cls(table, columns, rows * columns)
 
@@ -119,3 +113,11 @@ class Tiles:
         along = edge_x * (x - x2 * v) + edge_y * (y - y2 * v)
         u = along / (edge_x * edge_x + edge_y * edge_y)
         return place_x + step_x * u, place_y + step_y * v
+
+
+@constant
+def _indices(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return column and row (rows, columns, 2) of a ringed lattice's tiles; the ring's are -1."""
+    row, column = torch.arange(-1, rows - 1), torch.arange(-1, columns - 1)
+    both = torch.stack(torch.meshgrid(column, row, indexing="xy"), dim=-1)
+    return both.to(dtype).to(device)

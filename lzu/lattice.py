@@ -119,6 +119,12 @@ def coordinates(n: int, extent: float, dtype: torch.dtype, device: torch.device)
     return (cells / extent).to(dtype).to(device)
 
 
+@constant
+def pair(x: float, y: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return (x, y) as a tensor (2,), copied to a device but once."""
+    return torch.tensor([x, y], dtype=dtype, device="cpu").to(device)
+
+
 def sample_frame(coordinates: Tensor) -> Tensor:
     """Map coordinates from [0, 1] to `grid_sample`'s [-1, 1]."""
     return 2 * coordinates - 1

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lzu.bilinear import Tiles, corner_determinants, corners, ring
-from lzu.lattice import Extent, Size, coordinates, sample_frame
+from lzu.lattice import Extent, Size, coordinates, pair, sample_frame
 from lzu.mapping import grid_tiles
 from lzu.polylines import tiles_of_map, tiles_of_points
 
@@ -103,8 +103,8 @@ class NonseparableNodes:
 
     def unzoom_grid(self, size: Size, extent: Extent) -> Tensor:
         """Return T^-1 at the cells of a map of `size`, (B, H, W, 2) in [-1, 1] of that map."""
-        factors = [2 * side / max(n - 1, 1) for side, n in zip(extent, size, strict=True)]
-        scale = self.grid.new_tensor(factors[::-1])
+        y, x = (2 * side / max(n - 1, 1) for side, n in zip(extent, size, strict=True))
+        scale = pair(x, y, self.grid.dtype, self.grid.device)
         return self._inverse_map(size, extent) * scale - 1
 
     def valid_mask(self, size: Size, extent: Extent) -> Tensor:
@@ -154,7 +154,7 @@ class NonseparableNodes:
         """
         h, w = self.lattice
         border = int(ringed)
-        position = points * points.new_tensor([w - 1, h - 1])
+        position = points * pair(w - 1.0, h - 1.0, points.dtype, points.device)
         # Clamped as integers, because NaN becomes some integer, and must not index out of bounds.
         tile = position.detach().floor().long()
         column = tile[..., 0].clamp(-border, w - 2 + border)
