@@ -57,9 +57,9 @@ class Tiles:
     Eq. 16's c2 negative, its bottom right corner, with both axes reversed.
 
     Attributes:
-        table: (12, B * tiles): the x and y of p0, p1, p2 and p3; the lattice coordinates of p0,
-            x and y, in [0, 1] over the nodes without the ring; and the steps along x and y, that
-            is u's and v's length there, with their sign.
+        table: (12, B * tiles): the x and y of p0, p1, p2 and p3; those of the lattice point that
+            p0 is the image of; and the steps from it along x and y, that is the lengths of u and
+            v on the lattice, with their sign.
         columns: tiles in a row of the ringed lattice, w + 1.
         count: tiles of one batch item.
     """
@@ -69,8 +69,11 @@ class Tiles:
     count: int
 
     @classmethod
-    def of(cls, ringed: Tensor) -> "Tiles":
-        """Return the tiles of a ringed lattice (B, h + 2, w + 2, 2)."""
+    def of(cls, ringed: Tensor, scale: tuple[float, float] = (1.0, 1.0), low: float = 0) -> "Tiles":
+        """Return the tiles of a ringed lattice (B, h + 2, w + 2, 2).
+
+        Lattice points, without the ring, run from `low` to `low` + `scale` (along x, along y).
+        """
         rows, columns = (n - 1 for n in ringed.shape[1:3])
         top_left, top_right, bottom_left, bottom_right = corners(ringed)
         p3 = bottom_right - bottom_left - top_right + top_left
@@ -79,19 +82,20 @@ class Tiles:
         p0 = torch.where(turned, bottom_right, top_left)
         p1 = torch.where(turned, bottom_left - bottom_right, top_right - top_left)
         p2 = torch.where(turned, top_right - bottom_right, bottom_left - top_left)
-        steps = pair(1 / (columns - 2), 1 / (rows - 2), ringed.dtype, ringed.device)
+        steps = pair(scale[0] / (columns - 2), scale[1] / (rows - 2), ringed.dtype, ringed.device)
         place = _indices(rows, columns, ringed.dtype, ringed.device) + turned.to(ringed.dtype)
         step = torch.where(turned, -steps, steps)
-        values = torch.cat((p0, p1, p2, p3, place * steps, step.expand_as(p0)), dim=-1)
+        values = torch.cat((p0, p1, p2, p3, place * steps + low, step.expand_as(p0)), dim=-1)
         table = values.flatten(0, 2).transpose(0, 1).contiguous()
         return cls(table, columns, rows * columns)
 
     def offsets(self) -> Tensor:
         """Return the index of each batch item's first tile in the table, (B,)."""
-        return torch.arange(0, self.table.shape[1], self.count, device=self.table.device)
+        end, device = self.table.shape[1], self.table.device
+        return torch.arange(0, end, self.count, dtype=torch.int32, device=device)
 
     def invert(self, tile: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return where the tiles take the points from, x and y in [0, 1] over the lattice.
+        """Return the lattice points, x and y, that the tiles map to given points.
 
         Args:
             tile: integer tensor of indices into the table, of any shape.

@@ -1,5 +1,6 @@
 """A warp that is bilinear between the nodes of its lattice: the paper's T-tilde (Eq. 5, A.2)."""
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -91,11 +92,11 @@ class NonseparableNodes:
         tiles = Tiles.of(ring(self.grid))
         index = tiles_of_points(self.grid, points) + tiles.offsets().unsqueeze(1)
         inverse = tiles.invert(index, *points.unbind(-1))
-        if not self.crops:
-            inverse = [
-                _unless(_inside(q), p, q) for p, q in zip(inverse, points.unbind(-1), strict=True)
-            ]
-        return torch.stack(tuple(inverse), dim=-1)
+        inverse = torch.stack(inverse, dim=-1)
+        if self.crops:
+            return inverse
+        # Borders stay where they are, exactly.
+        return torch.where((points > 0) & (points < 1), inverse, points)
 
     def zoom_grid(self, size: Size) -> Tensor:
         """Return T at the coordinates of a map of `size`, (B, H, W, 2) in [-1, 1]."""
@@ -104,8 +105,7 @@ class NonseparableNodes:
     def unzoom_grid(self, size: Size, extent: Extent) -> Tensor:
         """Return T^-1 at the cells of a map of `size`, (B, H, W, 2) in [-1, 1] of that map."""
         y, x = (2 * side / max(n - 1, 1) for side, n in zip(extent, size, strict=True))
-        scale = pair(x, y, self.grid.dtype, self.grid.device)
-        return self._inverse_map(size, extent) * scale - 1
+        return self._inverse_map(size, extent, (x, y), -1.0)
 
     def valid_mask(self, size: Size, extent: Extent) -> Tensor:
         """Return (B, 1, H, W), whether the zoom shows the content at each cell; true in padding."""
@@ -170,32 +170,41 @@ class NonseparableNodes:
         )
         return x, y
 
-    def _inverse_map(self, size: Size, extent: Extent) -> Tensor:
-        """Return T^-1 (B, H, W, 2) at the cells of a map, in content coordinates."""
+    def _inverse_map(
+        self,
+        size: Size,
+        extent: Extent,
+        scale: tuple[float, float] = (1.0, 1.0),
+        low: float = 0.0,
+    ) -> Tensor:
+        """Return T^-1 (B, H, W, 2) at the cells of a map; content runs from low to low + scale."""
         batch = self.grid.shape[0]
         x, y = self._cells(size, extent)
-        tiles = Tiles.of(ring(self.grid))
-        index = tiles_of_map(self.grid, size, extent, x, y) + tiles.offsets().view(-1, 1, 1)
-        index, heights = index.flatten(0, 1), y.repeat(batch).unsqueeze(1)
-        # Padding is not warped, and without cropping neither is the border along the other axis.
-        keep_x, keep_y = (q <= 1 if self.crops else _inside(q) for q in (x, heights))
+        tiles = Tiles.of(ring(self.grid), scale, low)
+        index = tiles_of_map(self.grid, size, extent, x, y)
+        index = index.add_(tiles.offsets().view(-1, 1, 1)).flatten(0, 1)
         # In parts that stay in a CPU's cache.
         rows = max(1, _CELLS_AT_ONCE // size[1]) if index.device.type == "cpu" else len(index)
-        parts = []
-        for tile, qy, keep in zip(*(t.split(rows) for t in (index, heights, keep_y)), strict=True):
-            px, py = tiles.invert(tile, x, qy)
-            parts.append(torch.stack((_unless(keep_x, px, x), _unless(keep, py, qy)), dim=-1))
-        return torch.cat(parts).unflatten(0, (batch, size[0]))
+        parts = zip(index.split(rows), y.repeat(batch).unsqueeze(1).split(rows), strict=True)
+        inverse = zip(*(tiles.invert(tile, x, heights) for tile, heights in parts), strict=True)
+        inverse = torch.cat([part for axis in inverse for part in axis])
+        # The axes as planes, which saves weaving them together.
+        inverse = inverse.view(2, batch, *size).permute(1, 2, 3, 0)
+        self._keep_padding(inverse[..., 0], x * scale[0] + low, extent[1])
+        self._keep_padding(inverse[..., 1].transpose(1, 2), y * scale[1] + low, extent[0])
+        return inverse
 
+    def _keep_padding(self, inverse: Tensor, identity: Tensor, extent: float) -> None:
+        """Set the inverse (..., n) to the identity (n,) in the padding beyond `extent`.
 
-def _inside(q: Tensor) -> Tensor:
-    return (q > 0) & (q < 1)
-
-
-def _unless(keep: Tensor, inverse: Tensor, identity: Tensor) -> Tensor:
-    """Return the inverse where `keep`, else the identity; in arithmetic, which is faster."""
-    keep = keep.to(inverse.dtype)
-    return torch.addcmul(identity * (1 - keep), inverse, keep)
+        And at the borders of the content, which without cropping stay where they are, exactly.
+        """
+        if self.crops:
+            padding = math.floor(extent) + 1
+        else:
+            padding = math.ceil(extent)
+            inverse[..., :1] = identity[:1]
+        inverse[..., padding:] = identity[padding:]
 
 
 def _at_grid(grid: Tensor, size: Size) -> Tensor:

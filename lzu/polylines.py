@@ -63,17 +63,21 @@ def tiles_of_map(nodes: Tensor, size: Size, extent: Extent, x: Tensor, y: Tensor
         extent: (ey, ex), the cell at coordinate 1, as in `Warp.unzoom`.
         x, y: coordinates (W,) and (H,) of the cells, i / extent.
     """
-    batch, h, w = nodes.shape[:3]
+    batch, _, w = nodes.shape[:3]
     (height, width), (ey, ex) = size, extent
     # Counted in cells; rounding may move a cell on a line to the tile beside it, which maps the
     # line alike.
-    first = _first_beyond(columns_at(nodes, y.expand(batch, height)), ex, width)
-    columns = first.new_zeros(batch, height, width + 1)
-    columns.scatter_add_(2, first.transpose(1, 2), first.new_ones(()).expand(batch, height, w))
+    first = _first_beyond(columns_at(nodes, y.expand(batch, height)), ex, width).transpose(1, 2)
+    columns = _marks(batch, height, width + 1, 2, first, 1).cumsum_(2)
     first = _first_beyond(columns_at(mirrored(nodes), x.expand(batch, width)), ey, height)
-    rows = first.new_zeros(batch, height + 1, width)
-    rows.scatter_add_(1, first, first.new_full((), w + 1).expand(batch, h, width))
-    return columns.cumsum(2)[..., :-1] + rows.cumsum(1)[:, :-1]
+    rows = _marks(batch, height + 1, width, 1, first, w + 1).cumsum_(1)
+    return rows[:, :-1].add_(columns[..., :-1])
+
+
+def _marks(batch: int, height: int, width: int, axis: int, at: Tensor, mark: int) -> Tensor:
+    """Return a map (B, height, width), int32, with `mark` added at the given indices of an axis."""
+    marks = torch.zeros(batch, height, width, dtype=torch.int32, device=at.device)
+    return marks.scatter_add_(axis, at, marks.new_full((), mark).expand_as(at))
 
 
 def _first_beyond(crossings: Tensor, extent: float, n: int) -> Tensor:
