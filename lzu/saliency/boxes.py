@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from lzu.lattice import Size, as_size, coordinates, is_compiling
-from lzu.saliency.checks import require_positive
+from lzu.saliency.checks import as_items, require_boxes, require_positive
 
 
 def from_boxes(
@@ -50,7 +50,7 @@ def from_boxes(
     >>> s.shape, s.flatten().argmax().item() == 2 * 21 + 5
     (torch.Size([1, 1, 11, 21]), True)
     """
-    items = _as_items(boxes)
+    items = as_items(boxes, 4)
     dtype = torch.float64 if items[0].dtype == torch.float64 else torch.float32
     image_size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
     total = kernel_sum(items, image_size, lattice, bandwidth=bandwidth, chunk=chunk, check=check)
@@ -72,11 +72,11 @@ def kernel_sum(
     The part of `from_boxes` that adds up over parts of a data set, with the same arguments.
     `from_kernel_sum` makes saliency of it.
     """
-    items = _as_items(boxes)
+    items = as_items(boxes, 4)
     image_size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
     require_positive(bandwidth=bandwidth, chunk=chunk)
     if check and not is_compiling():
-        _require_boxes(items)
+        require_boxes(items)
     total = items[0].new_zeros((len(items), *lattice), dtype=torch.float64)
     longest = max(len(item) for item in items)
     step = max(1, int(chunk) // len(items))
@@ -174,44 +174,3 @@ def _axis_kernel(low: Tensor, high: Tensor, side: int, n: int, bandwidth: float)
     distance = lattice - ((low + high) / 2).unsqueeze(-1)
     variance = bandwidth * (high - low).unsqueeze(-1)
     return torch.softmax(-(distance**2) / (2 * variance), dim=-1)
-
-
-def _as_items(boxes: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    items = [boxes] if isinstance(boxes, Tensor) and boxes.ndim == 2 else list(boxes)
-    if not items:
-        raise ValueError("boxes must have at least one batch item, got an empty list")
-    for index, item in enumerate(items):
-        if not isinstance(item, Tensor):
-            raise TypeError(f"boxes[{index}] must be a tensor, got {type(item).__name__}")
-        if item.is_complex() or item.dtype == torch.bool:
-            raise TypeError(f"boxes[{index}] must hold numbers, got {item.dtype}")
-        if item.ndim != 2 or item.shape[1] != 4:
-            raise ValueError(
-                "boxes must be (n, 4), a list of (n, 4) or (B, n, 4); "
-                f"batch item {index} is {tuple(item.shape)}"
-            )
-        if item.device != items[0].device:
-            raise ValueError(
-                f"boxes are on several devices: {items[0].device} and, item {index}, {item.device}"
-            )
-    return items
-
-
-def _require_boxes(items: list[Tensor]) -> None:
-    for index, item in enumerate(items):
-        size = item[:, 2:] - item[:, :2]
-        good = (torch.isfinite(item).all(1)) & (size > 0).all(1)
-        if not bool(good.all()):
-            bad = int((~good).nonzero()[0, 0])
-            raise ValueError(
-                f"box {bad} of batch item {index} has {_box_problem(item[bad])}: "
-                f"left, top, right, bottom = {item[bad].tolist()}"
-            )
-
-
-def _box_problem(box: Tensor) -> str:
-    if bool(torch.isnan(box).any()):
-        return "a coordinate that is NaN"
-    if bool(torch.isinf(box).any()):
-        return "an infinite coordinate"
-    return "zero or negative size"
