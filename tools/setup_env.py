@@ -47,13 +47,24 @@ def requirements_file(kind: str) -> Path:
     return ROOT / "requirements" / f"{kind if kind == 'report' else 'harness'}.txt"
 
 
+def without_gpu() -> Path:
+    """The pins of what a CUDA build of torch brings along, and a CPU build does not."""
+    return ROOT / "requirements" / "cpu.txt"
+
+
+def pinned(kind: str) -> bytes:
+    """All pins that an environment is made from."""
+    files = [requirements_file(kind), *([without_gpu()] if kind == "harness" else [])]
+    return b"".join(file.read_bytes() for file in files)
+
+
 def expected_stamp(kind: str, python_version: str) -> dict[str, str]:
     """What an environment is made from; any difference means that it is made again."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return {
         "kind": kind,
         "python": python_version,
-        "requirements": hashlib.sha256(requirements_file(kind).read_bytes()).hexdigest(),
+        "requirements": hashlib.sha256(pinned(kind)).hexdigest(),
         "commands": " ".join(f"{name}={entry}" for name, entry in project["scripts"].items()),
         # Scripts in a virtual environment hold absolute paths.
         "root": str(ROOT),
@@ -192,6 +203,9 @@ def fill(kind: str) -> None:
         install("torch and build tools", ["-c", str(requirements), *first])
         others = [f"{n}=={v}" for n, v in pins.items() if n not in FIRST and n != "onedl-mmcv"]
         install("packages", ["--no-deps", "--no-build-isolation", *others])
+        importlib.invalidate_caches()
+        if importlib.util.find_spec("triton") is None:
+            install("triton", ["--no-deps", "-r", str(without_gpu())])
         ensure_mmcv(pins["onedl-mmcv"], LOG)
     install("lzu", ["--no-deps", "--no-build-isolation", "-e", str(ROOT)])
     run_logged(

@@ -11,7 +11,7 @@ import pip_check
 from lock import read_pins
 
 LIGHT = ("pandas", "matplotlib", "pydantic", "jsonschema", "yaml", "lzu")
-NETWORKS = ("torch", "mmengine", "mmcv", "mmdet", "mmseg", "cv2", "pycocotools.mask")
+NETWORKS = ("torch", "triton", "mmengine", "mmcv", "mmdet", "mmseg", "cv2", "pycocotools.mask")
 TOOLS = ("snakemake", "pytest", "hypothesis")
 IMPORTS = {"harness": (*NETWORKS, *TOOLS, *LIGHT), "report": LIGHT}
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"

@@ -16,7 +16,7 @@ def requirement_lines(path: Path) -> list[str]:
     return [line for line in lines if line]
 
 
-@pytest.mark.parametrize("name", ["harness.txt", "report.txt", "no-deps.in"])
+@pytest.mark.parametrize("name", ["harness.txt", "report.txt", "no-deps.in", "cpu.txt"])
 def test_every_line_is_one_exact_pin(root: Path, name: str) -> None:
     lines = requirement_lines(root / "requirements" / name)
     names = [canonical(line.split("==")[0]) for line in lines]
@@ -67,6 +67,7 @@ def test_conda_python_is_one_that_the_package_accepts(root: Path) -> None:
 
 def test_package_ranges_accept_the_lock(root: Path) -> None:
     pins = read_pins(root / "requirements/harness.txt")
+    pins |= read_pins(root / "requirements/cpu.txt")
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     assert project["dependencies"] == ["torch>=2.1"]
