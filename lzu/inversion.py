@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from lzu.lattice import is_compiling
+
 
 def inverse_axis(nodes: Tensor, points: Tensor) -> Tensor:
     """Return T^-1 at `points`, along one axis.
@@ -26,11 +28,19 @@ def inverse_axis(nodes: Tensor, points: Tensor) -> Tensor:
 
 
 def find_tiles(nodes: Tensor, points: Tensor) -> Tensor:
-    """Return the index i (B, N) with nodes[i] <= points < nodes[i + 1], or the nearest tile."""
-    above = torch.searchsorted(
-        nodes.detach().contiguous(), points.detach().contiguous(), right=True
-    )
-    return (above - 1).clamp(0, nodes.shape[1] - 2)
+    """Return the index i (..., N) with nodes[i] <= points < nodes[i + 1], or the nearest tile.
+
+    Args:
+        nodes: (..., n), strictly increasing.
+        points: (..., N).
+    """
+    nodes, points = nodes.detach().contiguous(), points.detach().contiguous()
+    if is_compiling():
+        # A program that is exported counts instead: ONNX knows no binary search.
+        above = (nodes.unsqueeze(-2) <= points.unsqueeze(-1)).sum(-1)
+    else:
+        above = torch.searchsorted(nodes, points, right=True)
+    return (above - 1).clamp(0, nodes.shape[-1] - 2)
 
 
 def in_range(nodes: Tensor, points: Tensor) -> Tensor:

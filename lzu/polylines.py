@@ -9,6 +9,7 @@ left (upper) line is the last one that does not lie right of (below) it.
 import torch
 from torch import Tensor
 
+from lzu.inversion import find_tiles
 from lzu.lattice import Extent, Size
 
 _POINTS_AT_ONCE = 1 << 14
@@ -25,7 +26,7 @@ def columns_at(nodes: Tensor, y: Tensor) -> Tensor:
     """
     xs, ys = (n.transpose(1, 2).contiguous() for n in nodes.unbind(-1))
     heights = y.unsqueeze(1).expand(-1, nodes.shape[2], -1).contiguous()
-    tile = torch.searchsorted(ys, heights, right=True).sub_(1).clamp_(0, nodes.shape[1] - 2)
+    tile = find_tiles(ys, heights)
     low, high = ys.gather(2, tile), ys.gather(2, tile + 1)
     fraction = ((heights - low) / (high - low)).clamp_(0, 1)
     return torch.lerp(xs.gather(2, tile), xs.gather(2, tile + 1), fraction)
