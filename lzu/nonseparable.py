@@ -56,6 +56,17 @@ class NonseparableNodes:
         increasing = (self.x.diff(dim=2) > 0).all() & (self.y.diff(dim=1) > 0).all()
         return increasing & (corner_determinants(self.grid) > 0).all()
 
+    def check(self) -> None:
+        """Raise an error for a fold and, unless the warp crops, for a border out of its place."""
+        if not bool(self.one_to_one()):
+            raise ValueError(f"the warp folds: {self.first_fold()}")
+        x, y = self.x, self.y
+        sides = (x[:, :, 0], 1 - x[:, :, -1], y[:, 0], 1 - y[:, -1])
+        if not self.crops and any(bool((side != 0).any()) for side in sides):
+            raise ValueError(
+                "with anti_crop=True the border nodes must lie on the border of the unit square"
+            )
+
     def first_fold(self) -> str:
         """Say where the warp folds; `one_to_one` must be false."""
         bad = ~(self.x.diff(dim=2) > 0)

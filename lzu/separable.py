@@ -41,6 +41,14 @@ class SeparableNodes:
         """Return a scalar: whether all nodes strictly increase, and none is NaN."""
         return (self.x.diff(dim=1) > 0).all() & (self.y.diff(dim=1) > 0).all()
 
+    def check(self) -> None:
+        """Raise an error for a fold and, unless the warp crops, for a border out of its place."""
+        if not bool(self.one_to_one()):
+            raise ValueError(f"the warp folds: {self.first_fold()}")
+        ends = torch.stack((self.x[:, 0], self.y[:, 0], 1 - self.x[:, -1], 1 - self.y[:, -1]))
+        if not self.crops and bool((ends != 0).any()):
+            raise ValueError("with anti_crop=True the ends of the nodes must be 0 and 1")
+
     def first_fold(self) -> str:
         """Say where nodes do not strictly increase; `one_to_one` must be false."""
         for name, nodes in (("x", self.x), ("y", self.y)):

@@ -115,11 +115,7 @@ class Warp:
         as_size((y.shape[1], x.shape[1]), "lattice")
         nodes = SeparableNodes(x, y, crops=not anti_crop)
         if check and not is_compiling():
-            if not bool(nodes.one_to_one()):
-                raise ValueError(f"the warp folds: {nodes.first_fold()}")
-            ends = torch.stack((x[:, 0], y[:, 0], 1 - x[:, -1], 1 - y[:, -1]))
-            if anti_crop and bool((ends != 0).any()):
-                raise ValueError("with anti_crop=True the ends of the nodes must be 0 and 1")
+            nodes.check()
         return cls(nodes)
 
     @classmethod
@@ -145,14 +141,7 @@ class Warp:
         as_size(grid.shape[1:3], "lattice")
         nodes = NonseparableNodes(grid, crops=not anti_crop)
         if check and not is_compiling():
-            if not bool(nodes.one_to_one()):
-                raise ValueError(f"the warp folds: {nodes.first_fold()}")
-            x, y = nodes.x, nodes.y
-            sides = (x[:, :, 0], 1 - x[:, :, -1], y[:, 0], 1 - y[:, -1])
-            if anti_crop and any(bool((side != 0).any()) for side in sides):
-                raise ValueError(
-                    "with anti_crop=True the border nodes must lie on the border of the unit square"
-                )
+            nodes.check()
         return cls(nodes)
 
     @classmethod

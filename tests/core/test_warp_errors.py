@@ -40,6 +40,23 @@ def test_other_bad_saliency_and_settings():
         Warp.from_saliency(torch.ones(1, 1, 4, 5), fwhm=0)
 
 
+@pytest.mark.parametrize("separable", [True, False])
+def test_a_parameter_on_another_device_than_the_images(separable):
+    learned = torch.nn.Parameter(torch.ones(1, 1, 4, 5, device="meta"))
+    warp = Warp.from_saliency(learned, separable=separable, check=False)
+    with pytest.raises(ValueError, match="images are on cpu, the warp is on meta"):
+        warp.zoom(torch.rand(1, 3, 8, 9), (4, 4))
+    images = torch.rand(1, 3, 8, 9, device="meta", requires_grad=True)
+    with pytest.raises(ValueError, match="features are on meta, the warp is on cpu"):
+        Warp.identity().unzoom(images)
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_saliency_that_is_zero_everywhere(separable):
+    with pytest.raises(ValueError, match=r"has 0 in cell \(row 0, column 0\); 20 such cells"):
+        Warp.from_saliency(torch.zeros(1, 1, 4, 5), separable=separable)
+
+
 def test_bad_nodes():
     good = torch.linspace(0, 1, 5)[None]
     Warp.from_nodes(good, good)

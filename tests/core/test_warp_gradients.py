@@ -37,7 +37,8 @@ def test_gradients_with_respect_to_points():
         )
 
 
-def test_saliency_learns_where_the_detail_is():
+@pytest.mark.parametrize("separable", [True, False])
+def test_saliency_learns_where_the_detail_is(separable):
     # What is lost by zooming out and back is least when the detail at the right is magnified.
     torch.manual_seed(0)
     image = torch.zeros(1, 1, 32, 64)
@@ -46,7 +47,8 @@ def test_saliency_learns_where_the_detail_is():
     optimiser = torch.optim.Adam([logits], lr=0.5)
     losses = []
     for _ in range(40):
-        warp = Warp.from_saliency(logits.flatten().softmax(0).view(1, 1, 5, 9) + 1e-3, fwhm=3)
+        saliency = logits.flatten().softmax(0).view(1, 1, 5, 9) + 1e-3
+        warp = Warp.from_saliency(saliency, fwhm=3, separable=separable)
         restored = warp.unzoom(warp.zoom(image, (32, 24)), size=(32, 64))
         loss = F.mse_loss(restored, image)
         optimiser.zero_grad()
