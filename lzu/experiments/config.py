@@ -13,10 +13,23 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lzu.errors import UserError
 from lzu.experiments.registry import runs_for
-from lzu.experiments.run import Run
+from lzu.experiments.run import ADAPTIVE, Run
 
 Scale = Annotated[float, Field(gt=0, le=2)]
+MethodName = Literal[
+    "uniform", "lzu_fixed", "lzu_adaptive", "lzu_adaptive_no_cascade", "lzu_learned", "fovea"
+]
 Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]
+
+
+def _refuse_other_sides(value: int) -> int:
+    if value % 4 != 1:
+        nearest = round((value - 1) / 4) * 4 + 1
+        raise ValueError(f"must be a multiple of 4 plus 1; the nearest is {nearest}")
+    return value
+
+
+LowResolution = Annotated[int, Field(ge=5), AfterValidator(_refuse_other_sides)]
 
 
 def _refuse_numbers_as_text(value: dict[str, Any], path: str = "") -> dict[str, Any]:
@@ -65,6 +78,58 @@ class Prior(Strict):
     amplitude: Annotated[float, Field(gt=0)] = 1.0
     bandwidth: Annotated[float, Field(gt=0, description="variance per pixel of box size")] = 64.0
     fwhm: Annotated[float, Field(gt=0, description="of the attraction kernel, in cells")] = 22.0
+
+
+class Adaptive(Strict):
+    """Saliency of the previous frame's detections (5.1, A.6); its lattice is the prior's.
+
+    Training knows no previous frame. It jitters the ground truth instead, and in the last epochs of
+    `lzu_adaptive` ("cascaded") the model's own detections on the same image. The paper's N(0, 7.5)
+    and N(0, 3) are read as standard deviations. They are in native pixels, as the bandwidth is,
+    and meant for 1920x1200: a suite with images of another size sets its own. The paper does not
+    say which detections count; FOVEA's code takes all that its Faster R-CNN returns (scores from
+    0.05, at most 100 of them), alike. At such scores a RetinaNet returns a hundred on any image.
+    """
+
+    fwhm: Annotated[float, Field(gt=0, description="of the attraction kernel, in cells")] = 10.0
+    amplitude: Annotated[float, Field(gt=0)] = 1.0
+    bandwidth: Annotated[float, Field(gt=0, description="variance per pixel of box size")] = 64.0
+    jitter_x: Annotated[float, Field(ge=0, description="of box centres, in native pixels")] = 7.5
+    jitter_y: Annotated[float, Field(ge=0, description="of box centres, in native pixels")] = 3.0
+    cascade_from_epoch: Annotated[
+        float, Field(ge=0, description="epochs before the cascade; may end within one")
+    ] = 2.0
+    score_threshold: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="detections below it, or the model's score_thr, do not count"
+        ),
+    ] = 0.3
+    max_detections: Annotated[
+        int, Field(ge=1, description="in a frame; those of highest score count")
+    ] = 100
+
+
+class Learned(Strict):
+    """Saliency that a small network learns with the detector (see lzu.saliency.LearnedSaliency).
+
+    Not in the paper. The lattice is the prior's.
+    """
+
+    fwhm: Annotated[float, Field(gt=0, description="of the attraction kernel, in cells")] = 10.0
+    floor: Annotated[float, Field(gt=0, le=1, description="the constant's share of saliency")] = 0.3
+    input_size: tuple[LowResolution, LowResolution] = (65, 105)
+    channels: Annotated[int, Field(ge=16, multiple_of=16)] = 32
+
+
+class Fovea(Strict):
+    """FOVEA with the dataset's prior (its S_D); saliency is that of `prior`.
+
+    The kernel's width is that in FOVEA's released code, the same for this prior (S_D) and for
+    previous detections (S_I). LZU does not say which of the two its Table 1 shows.
+    """
+
+    fwhm: Annotated[float, Field(gt=0, description="of the attraction kernel, in cells")] = 4.0
 
 
 class Weights(Strict):
@@ -117,7 +182,10 @@ class Detection2d(Strict):
     prior: Prior = Prior()
     model: Model = Model()
     schedule: Schedule = Schedule()
-    methods: dict[Literal["uniform", "lzu_fixed"], Method]
+    adaptive: Adaptive = Adaptive()
+    learned: Learned = Learned()
+    fovea: Fovea = Fovea()
+    methods: dict[MethodName, Method]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
     timing: Timing = Timing()
 
@@ -144,6 +212,30 @@ class Suite(Strict):
         ]:
             if len(set(values)) != len(values):
                 raise ValueError(f"detection2d.{name} repeats a value: {list(values)}")
+        return self
+
+    @model_validator(mode="after")
+    def _cascades(self) -> "Suite":
+        task = self.detection2d
+        start, epochs = task.adaptive.cascade_from_epoch, task.schedule.epochs
+        if "lzu_adaptive" in task.methods and start >= epochs:
+            raise ValueError(
+                f"detection2d.adaptive.cascade_from_epoch: {start:g} leaves nothing of "
+                f"{epochs} epochs to the cascade; lower it, or use lzu_adaptive_no_cascade"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _times_fovea(self) -> "Suite":
+        methods = self.detection2d.methods
+        if "fovea" in methods:
+            uniform = methods["uniform"].scales if "uniform" in methods else ()
+            alone = [scale for scale in methods["fovea"].scales if scale not in uniform]
+            if alone:
+                raise ValueError(
+                    f"detection2d.methods.fovea.scales: {alone[0]:g} is no scale of uniform, whose "
+                    "time is the baseline of fovea's; add it to methods.uniform.scales"
+                )
         return self
 
 
@@ -205,20 +297,41 @@ def frame_size(native_size: tuple[int, int], scale: float) -> tuple[int, int]:
 def training_identity(suite: Suite, run: Run) -> dict[str, Any]:
     """Everything in the suite that the trained weights of `run` depend on.
 
-    A change here makes a run stale; timing rounds, mode and the like are left out on purpose.
+    A change here makes a run stale; timing rounds, mode, other methods' settings and the like are
+    left out on purpose.
     """
     task = suite.detection2d
-    settings = task.model_dump(mode="json", exclude={"methods", "seeds", "timing"})
+    own = {"prior", "adaptive", "learned", "fovea"}
+    settings = task.model_dump(mode="json", exclude={"methods", "seeds", "timing"} | own)
     # The root's content counts, by its fingerprint (run_stamp); where it lies does not.
     for key in ("image_check", "root"):
         settings["dataset"].pop(key)
     settings["schedule"].pop("checkpoint_every")
     if task.model.initial_weights is not None:
         settings["model"]["initial_weights"].pop("source")
-    if run.method == "uniform":
-        settings.pop("prior")
     return {
         "run": run.as_dict(),
         "learning_rate": task.methods[run.method].learning_rate,
         **settings,
+        **_saliency_identity(task, run.method),
     }
+
+
+def _saliency_identity(task: Detection2d, method: str) -> dict[str, Any]:
+    """The settings of a method's saliency and warp."""
+    prior = task.prior.model_dump(mode="json")
+    lattice = prior["lattice"]
+    if method == "lzu_fixed":
+        return {"prior": prior}
+    if method == "fovea":
+        return {"prior": {**prior, "fwhm": task.fovea.fwhm}}
+    if method == "lzu_learned":
+        return {"lattice": lattice, "learned": task.learned.model_dump(mode="json")}
+    if method in ADAPTIVE:
+        # Score threshold and maximum too, though without a cascade they bear on predictions alone:
+        # these are stamped with the same hash.
+        adaptive = task.adaptive.model_dump(mode="json")
+        if method != "lzu_adaptive":
+            adaptive.pop("cascade_from_epoch")
+        return {"lattice": lattice, "adaptive": adaptive}
+    return {}

@@ -4,7 +4,7 @@ A table is a list of rows; a row names a method at a pair of scales, the key und
 prints it, and the runs that measure it. Suites only select from here.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lzu.errors import UserError
@@ -22,7 +22,16 @@ METHOD_LABELS = {
 }
 
 # (task, method) pairs that can be trained today. The other rows of a table are shown as dashes.
-BUILT = frozenset({("detection2d", "uniform"), ("detection2d", "lzu_fixed")})
+BUILT = frozenset(
+    {
+        ("detection2d", "uniform"),
+        ("detection2d", "lzu_fixed"),
+        ("detection2d", "lzu_adaptive"),
+        ("detection2d", "lzu_adaptive_no_cascade"),
+        ("detection2d", "lzu_learned"),
+        ("detection2d", "fovea"),
+    }
+)
 
 BASELINE = "uniform"
 
@@ -46,7 +55,8 @@ class Column:
 class TableRow:
     """One row of a table: a method at a pair of scales.
 
-    `published` are the (column, text) pairs that single out the row in the published CSV file.
+    `published` are the (column, text) pairs that single out the row in the published CSV file;
+    none for a row that the paper does not have.
     """
 
     table: str
@@ -93,7 +103,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the paper: `headline` is the metric that the verdict sentences speak of."""
+    """One table of the paper: `headline` is the metric that the verdict sentences speak of.
+
+    `rows` are the paper's; those `beyond` it are shown only where they are planned or measured.
+    """
 
     name: str
     title: str
@@ -103,6 +116,14 @@ class Table:
     headline: str
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
+    beyond: tuple[TableRow, ...] = ()
+
+    def with_beyond(self, wanted: Callable[[TableRow], bool]) -> tuple[TableRow, ...]:
+        """The paper's rows and the `wanted` ones beyond it, after the rows of the same scales."""
+        scales = dict.fromkeys((row.from_scale, row.to_scale) for row in self.rows)
+        place = {pair: index for index, pair in enumerate(scales)}
+        rows = [*self.rows, *(row for row in self.beyond if wanted(row))]
+        return tuple(sorted(rows, key=lambda row: place[row.from_scale, row.to_scale]))
 
     def cells(self) -> tuple[Cell, ...]:
         return tuple(Cell(row, column) for row in self.rows for column in self.columns)
@@ -160,6 +181,10 @@ TABLE_1 = Table(
         for scale, methods in TABLE_1_METHODS.items()
         for method in methods
     ),
+    beyond=tuple(
+        TableRow("table1", "detection2d", "lzu_learned", 1.0, scale, published=())
+        for scale in TABLE_1_METHODS
+    ),
 )
 
 TABLES = {table.name: table for table in (TABLE_1,)}
@@ -184,7 +209,7 @@ def runs_for(
     seeds: Sequence[int],
     selection: Mapping[str, Collection[float]] | None = None,
 ) -> list[Run]:
-    """The runs that `suite` plans for `table`: row by row, then seed by seed.
+    """The runs that `suite` plans for `table`: row by row, the paper's first, then seed by seed.
 
     Parameters
     ----------
@@ -193,7 +218,7 @@ def runs_for(
     seeds
         one run of each selected row for each of these.
     selection
-        method -> `to` scales whose rows are kept. None keeps every row whose method is built.
+        method -> `to` scales whose rows are kept. None keeps the paper's rows that are built.
 
     Raises
     ------
@@ -201,11 +226,12 @@ def runs_for(
         for an unknown table, a method that is unknown or not built, a row that the table does not
         have, and a repeated seed.
     """
-    rows = find_table(table).rows
+    found = find_table(table)
     if len(set(seeds)) != len(seeds):
         raise UserError(f"suite {suite}: seeds {list(seeds)} repeat; name each seed once")
     if selection is None:
-        return [run for row in rows if row.built for run in row.runs(suite, seeds)]
+        return [run for row in found.rows if row.built for run in row.runs(suite, seeds)]
+    rows = (*found.rows, *found.beyond)
     _check_selection(selection, table, suite, rows)
     return [
         run

@@ -15,6 +15,10 @@ METHODS = (
     "lds",
     "es",
 )
+FROM_PRIOR = frozenset({"lzu_fixed", "fovea"})
+"""Methods whose saliency is the dataset's prior."""
+ADAPTIVE = frozenset({"lzu_adaptive", "lzu_adaptive_no_cascade"})
+"""Methods whose saliency comes from the previous frame, so that frames are seen in order."""
 
 
 @dataclass(frozen=True, order=True)

@@ -176,15 +176,18 @@ def compare(
     scores, timings = select(collected, suite, found.rows[0].task, machine, timing_machine)
     published = read_published(found, published_folder)
     rows, paired, extra = [], [], {}
-    own_scores = {row: _of_row(scores, row) for row in found.rows}
-    for row in found.rows:
+    shown = found.with_beyond(
+        lambda row: any(row.matches(run) for run in planned) or not _of_row(scores, row).empty
+    )
+    own_scores = {row: _of_row(scores, row) for row in shown}
+    for row in shown:
         own_timings = _of_row(timings, row)
         rows.append(
             RowResult(
                 row=row,
                 cells={
                     column.metric: CellResult(
-                        published[row.published].get(column.metric),
+                        published.get(row.published, {}).get(column.metric),
                         _measured(column, own_scores[row], own_timings),
                     )
                     for column in found.columns
@@ -207,17 +210,15 @@ def compare(
         rows=tuple(rows),
         paired=tuple(paired),
         missing=_missing(found, rows, suite, planned),
-        unlisted=_unlisted(found, scores),
+        unlisted=_unlisted(shown, scores),
         notes=tuple(footnotes(found, scores, timings)),
         extra_ms=extra,
     )
 
 
-def _unlisted(table: Table, scores: pd.DataFrame) -> tuple[str, ...]:
+def _unlisted(rows: Sequence[TableRow], scores: pd.DataFrame) -> tuple[str, ...]:
     """Names of the measured runs that no row of the table shows."""
-    listed = {
-        (row.method, row.from_scale, row.to_scale, options_text(row.options)) for row in table.rows
-    }
+    listed = {(row.method, row.from_scale, row.to_scale, options_text(row.options)) for row in rows}
     found = scores[["method", "from_scale", "to_scale", "options"]].drop_duplicates()
     names = []
     for key in found.itertuples(index=False):
@@ -254,7 +255,7 @@ def _paired(
         if measured is None or uniform is None:
             continue
         theirs = None
-        if column.published is not None:
+        if column.published is not None and row.published:
             ours = published[row.published][column.metric]
             theirs = ours - published[uniform.published][column.metric]
         results.append(

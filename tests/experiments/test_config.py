@@ -13,6 +13,9 @@ from lzu.experiments.config import (
     planned_runs,
     training_identity,
 )
+from lzu.experiments.registry import BUILT
+from lzu.experiments.run import METHODS
+from lzu.report.provenance import config_hash
 
 
 @pytest.fixture
@@ -36,15 +39,20 @@ def test_shipped_suites_are_valid_and_plan_runs(request, name):
     suite = load_suite(request.config.rootpath / "config" / f"{name}.yaml")
     assert suite.suite == name
     runs = planned_runs(suite)
-    assert {run.method for run in runs} == {"uniform", "lzu_fixed"}
+    assert {"uniform", "lzu_fixed"} <= {run.method for run in runs}
     assert len(set(runs)) == len(runs)
+
+
+def test_smoke_runs_every_method_that_is_built(smoke):
+    planned = {(run.task, run.method) for run in planned_runs(parse_suite(smoke, "x"))}
+    assert planned == BUILT
 
 
 def test_paper_suite_plans_every_scale(request):
     suite = load_suite(request.config.rootpath / "config" / "paper.yaml")
     planned = {(run.method, run.to_scale) for run in planned_runs(suite)}
     scales = (0.25, 0.5, 0.75, 1)
-    assert planned == {(m, s) for m in ("uniform", "lzu_fixed") for s in scales}
+    assert planned >= {(m, s) for m in ("uniform", "lzu_fixed") for s in scales}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +62,22 @@ def test_paper_suite_plans_every_scale(request):
         ("detection2d.schedule.epochs", "many", r"detection2d\.schedule\.epochs: .*'many'"),
         ("detection2d.schedule.epochs", 0, r"detection2d\.schedule\.epochs: .*given: 0"),
         ("detection2d.prior.lattice", [1, 51], r"detection2d\.prior\.lattice\.0: "),
-        ("detection2d.methods.fovea", {"scales": [1], "learning_rate": 1}, r"methods\.fovea"),
+        ("detection2d.methods.lds", {"scales": [1], "learning_rate": 1}, r"methods\.lds"),
+        (
+            "detection2d.methods.fovea.scales",
+            [0.5, 1],
+            r"methods\.fovea\.scales: 1 is no scale of un",
+        ),
+        (
+            "detection2d.adaptive.cascade_from_epoch",
+            1,
+            r"cascade_from_epoch: 1 leaves nothing of 1",
+        ),
+        ("detection2d.adaptive.jitter_x", -1, r"detection2d\.adaptive\.jitter_x: "),
+        ("detection2d.adaptive.score_threshold", 30, r"detection2d\.adaptive\.score_threshold: "),
+        ("detection2d.adaptive.lattice", [31, 51], r"adaptive\.lattice: there is no such key"),
+        ("detection2d.learned.input_size", [64, 105], r"input_size\.0: .*the nearest is 65"),
+        ("detection2d.learned.channels", 40, r"detection2d\.learned\.channels: "),
         ("detection2d.seeds", [0, 0], r"detection2d\.seeds repeats a value"),
         ("detection2d.seeds", [], r"detection2d\.seeds: "),
         ("suite", "mine", r"suite: .*'mine'"),
@@ -115,6 +138,48 @@ def test_what_makes_weights_stale(smoke, path, value, stale):
     before, after = (parse_suite(s, "x") for s in (smoke, changed(smoke, path, value)))
     run = next(r for r in planned_runs(before) if r.method == "lzu_fixed")
     assert (training_identity(before, run) != training_identity(after, run)) == stale
+
+
+OWN = {
+    "detection2d.prior.fwhm": {"lzu_fixed"},
+    "detection2d.prior.amplitude": {"lzu_fixed", "fovea"},
+    "detection2d.prior.lattice": set(METHODS) - {"uniform", "lds", "es"},
+    "detection2d.adaptive.fwhm": {"lzu_adaptive", "lzu_adaptive_no_cascade"},
+    "detection2d.adaptive.score_threshold": {"lzu_adaptive", "lzu_adaptive_no_cascade"},
+    "detection2d.adaptive.cascade_from_epoch": {"lzu_adaptive"},
+    "detection2d.learned.floor": {"lzu_learned"},
+    "detection2d.fovea.fwhm": {"fovea"},
+}
+
+
+@pytest.mark.parametrize("path", OWN)
+def test_a_method_s_settings_make_no_other_method_stale(smoke, path):
+    value = [20, 30] if path.endswith("lattice") else 0.75
+    before, after = (parse_suite(s, "x") for s in (smoke, changed(smoke, path, value)))
+    stale = {
+        run.method
+        for run in planned_runs(before)
+        if training_identity(before, run) != training_identity(after, run)
+    }
+    assert stale == OWN[path]
+
+
+def test_identities_are_those_of_results_already_measured():
+    """Hashes recorded before there were other methods: a change would retrain kept runs."""
+    methods = {m: {"scales": [0.5], "learning_rate": 0.01} for m in ("uniform", "lzu_fixed")}
+    settings = {"suite": "smoke", "detection2d": {"dataset": {"root": "x"}, "methods": methods}}
+    suite = parse_suite(settings, "x")
+    found = {r.method: config_hash(training_identity(suite, r)) for r in planned_runs(suite)}
+    assert found == {"uniform": "7556f2bc33347d16", "lzu_fixed": "b4bd5fc7e9243742"}
+
+
+def test_the_papers_settings_are_the_defaults(request):
+    task = load_suite(request.config.rootpath / "config" / "paper.yaml").detection2d
+    adaptive = task.adaptive
+    assert (adaptive.fwhm, adaptive.amplitude, adaptive.bandwidth) == (10, 1, 64)
+    assert (adaptive.jitter_x, adaptive.jitter_y) == (7.5, 3)
+    assert (adaptive.cascade_from_epoch, task.schedule.epochs) == (2, 3)
+    assert task.prior.lattice == (31, 51)
 
 
 def test_the_prior_does_not_make_uniform_stale(smoke):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lzu.errors import UserError
+from lzu.experiments import registry
 from lzu.experiments.registry import runs_for
 from lzu.experiments.run import Run
 from lzu.report.collect import collect
@@ -72,7 +73,9 @@ def test_every_gap_has_its_reason(compared, suite_files):
     timings = [path for path in suite_files[1] if "uniform/1-0.75" not in path.as_posix()]
     report = compared((metrics, timings))
     missing = dict(report.missing)
-    assert set(missing["not planned in suite demo"]) == {"1x Uniform", "1x LZU, fixed"}
+    unplanned = set(missing["not planned in suite demo"])
+    assert {"1x Uniform", "1x LZU, fixed", "0.5x FOVEA"} < unplanned
+    assert not {"0.5x Uniform", "0.25x LZU, fixed", "0.5x LZU, learned"} & unplanned
     assert missing["no metrics.json of seed 0, 1, 2"] == ("0.25x LZU, fixed",)
     assert missing["no timing (latency_ms)"] == ("0.75x Uniform",)
     assert any("AP_L is undefined" in reason for reason in missing)
@@ -83,10 +86,27 @@ def test_every_gap_has_its_reason(compared, suite_files):
             assert name in told
 
 
-def test_rows_that_are_not_built_say_so(compared, suite_files):
-    report = compared(suite_files)
-    unbuilt = {f"{r.row.to_scale:g}x {r.row.label}" for r in report.rows if not r.row.built}
-    assert set(dict(report.missing).get("not built yet", ())) == unbuilt
+def test_rows_that_are_not_built_say_so(compared, suite_files, monkeypatch):
+    monkeypatch.setattr(registry, "BUILT", registry.BUILT - {("detection2d", "fovea")})
+    assert dict(compared(suite_files).missing)["not built yet"] == ("0.5x FOVEA",)
+
+
+def test_rows_beyond_the_paper_are_shown_where_they_are_planned_or_measured(
+    compared, constructed, planned, tmp_path
+):
+    learned = registry.runs_for("table1", "demo", (0, 1), {"lzu_learned": (0.5,)})
+    assert not [r for r in compared(([], [])).rows if r.row.method == "lzu_learned"]
+    report = compared(constructed.write_suite(tmp_path / "learned", [*planned, *learned]))
+    labels = [r.row.label for r in report.rows if r.row.to_scale == 0.5]
+    assert labels[-1] == "LZU, learned"
+    assert len(report.rows) == 15
+    row = next(r for r in report.rows if r.row.method == "lzu_learned")
+    assert row.seeds == (0, 1)
+    assert all(cell.published is None for cell in row.cells.values())
+    pair = next(p for p in report.paired if p.row == row.row and p.column.metric == "AP")
+    assert pair.published is None
+    assert pair.measured.n == 2
+    assert not report.unlisted
 
 
 def test_nothing_measured_is_a_table_of_published_values(compared):

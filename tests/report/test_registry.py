@@ -3,6 +3,7 @@
 import pytest
 
 from lzu.errors import UserError
+from lzu.experiments import registry
 from lzu.experiments.registry import (
     BUILT,
     METHOD_LABELS,
@@ -111,11 +112,24 @@ def test_bad_selections_are_named(table, seeds, selection, message):
         runs_for(table, "demo", seeds, selection)
 
 
-def test_selecting_what_is_not_built_is_an_error():
-    unbuilt = [row for row in TABLE_1.rows if not row.built]
-    for row in unbuilt:
-        with pytest.raises(UserError, match=f"{row.method} is not built yet"):
-            runs_for("table1", "demo", (0,), {row.method: (row.to_scale,)})
+def test_selecting_what_is_not_built_is_an_error(monkeypatch):
+    monkeypatch.setattr(registry, "BUILT", frozenset({("detection2d", "uniform")}))
+    with pytest.raises(UserError, match="fovea is not built yet"):
+        runs_for("table1", "demo", (0,), {"uniform": (0.5,), "fovea": (0.5,)})
+
+
+def test_rows_beyond_the_paper_are_planned_by_selection_alone():
+    assert not [run for run in runs_for("table1", "demo", (0,)) if run.method == "lzu_learned"]
+    runs = runs_for("table1", "demo", (0,), {"lzu_learned": (0.5,), "uniform": (0.5,)})
+    assert [run.method for run in runs] == ["uniform", "lzu_learned"]
+
+
+def test_rows_beyond_the_paper_stand_with_their_scale():
+    rows = TABLE_1.with_beyond(lambda row: row.to_scale in (0.25, 1))
+    assert [row.method for row in rows if row.to_scale == 0.25][-1] == "lzu_learned"
+    assert rows[-1].method == "lzu_learned"
+    assert [row for row in rows if row.method != "lzu_learned"] == list(TABLE_1.rows)
+    assert TABLE_1.with_beyond(lambda row: False) == TABLE_1.rows
 
 
 def test_unknown_column_and_table():
