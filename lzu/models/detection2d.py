@@ -10,27 +10,10 @@ from mmdet.models.data_preprocessors import DetDataPreprocessor
 from mmdet.models.detectors import SingleStageDetector
 from mmdet.models.utils import samplelist_boxtype2tensor
 from mmdet.registry import MODELS, TRANSFORMS
-from torch import Tensor, nn
+from torch import Tensor
 
 from lzu.models.frames import Frames, align_boxes
-from lzu.models.resamplers import UniformResampler, Unzoom, WarpResampler
-from lzu.prior import load_prior
-
-
-def build_resampler(kind: str, frames: Frames, prior: str | None, fwhm: float) -> nn.Module:
-    """Build the resampler of a method.
-
-    `kind` is `uniform` or `warp`; a warp is made from the saliency file `prior` and a kernel of
-    `fwhm` cells.
-    """
-    if kind == "uniform":
-        return UniformResampler(frames.network)
-    if kind == "warp":
-        if prior is None:
-            raise ValueError("a warp resampler needs the file of a prior")
-        saliency = load_prior(prior, native_size=frames.native).saliency
-        return WarpResampler(torch.from_numpy(saliency), frames.network, fwhm)
-    raise ValueError(f"no resampler {kind!r}; there are: uniform, warp")
+from lzu.models.resamplers import Unzoom, build_resampler
 
 
 @TRANSFORMS.register_module(name="LZUToNetworkFrame")
@@ -101,8 +84,9 @@ class ResampledSingleStageDetector(SingleStageDetector):
     zoom, pad to multiples of 32, backbone and neck, unzoom every level, and the head as it was.
     Parameter names are those of the plain detector, so its checkpoints load.
 
-    `resampler` holds `kind`, `prior` and `fwhm` (see `build_resampler`); `native_size`,
-    `given_size` and `network_size` are the sizes (H, W) of the frames in `lzu.models.frames`.
+    `resampler` holds a `kind` and its settings (see `lzu.models.resamplers.build_resampler`);
+    `native_size`, `given_size` and `network_size` are the sizes (H, W) of the frames in
+    `lzu.models.frames`.
     """
 
     def __init__(
@@ -123,12 +107,17 @@ class ResampledSingleStageDetector(SingleStageDetector):
         """The stride of every level of the pyramid, in network pixels."""
         return [s[0] for s in self.bbox_head.prior_generator.strides]
 
-    def zoom(self, images: Tensor) -> tuple[Tensor, Unzoom]:
+    def resampler_inputs(self, batch_data_samples: Any) -> tuple[Any, ...]:
+        """What the resampler needs of the samples beside the images: nothing, here."""
+        return ()
+
+    def zoom(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Unzoom]:
         """Bring (B, 3, H, W) images as loaded into the network's padded, normalised input.
 
-        Also return the unzoom of the features made from it.
+        `inputs` are those of `resampler_inputs`. Also return the unzoom of the features made from
+        the network's input.
         """
-        zoomed, unzoom = self.resampler(images.float())
+        zoomed, unzoom = self.resampler(images.float(), *inputs)
         zoomed = self.data_preprocessor.normalise(zoomed)
         height, width = self.frames.network
         padded_height, padded_width = self.frames.padded
@@ -138,14 +127,22 @@ class ResampledSingleStageDetector(SingleStageDetector):
         """Backbone and neck on a padded network input, with nothing unzoomed."""
         return super().extract_feat(network_input)
 
-    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+    def extract_feat(self, batch_inputs: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
         """Zoom, backbone and neck, unzoom: features in uniform geometry, one a level."""
-        network_input, unzoom = self.zoom(batch_inputs)
+        network_input, unzoom = self.zoom(batch_inputs, *inputs)
         return tuple(unzoom(self.pyramid(network_input), self.strides))
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: Any) -> dict[str, Any]:
+        """The head's losses on images as loaded and samples in the network's frame."""
+        inputs = self.resampler_inputs(batch_data_samples)
+        return self.bbox_head.loss(self.extract_feat(batch_inputs, *inputs), batch_data_samples)
 
     def predict(self, batch_inputs: Tensor, batch_data_samples: Any, rescale: bool = True) -> Any:
         """Detect; with `rescale`, boxes are in the native frame, else in the network's."""
-        samples = super().predict(batch_inputs, batch_data_samples, rescale=False)
+        inputs = self.resampler_inputs(batch_data_samples)
+        features = self.extract_feat(batch_inputs, *inputs)
+        results = self.bbox_head.predict(features, batch_data_samples, rescale=False)
+        samples = self.add_pred_to_datasample(batch_data_samples, results)
         if rescale:
             height, width = self.frames.native
             for sample in samples:

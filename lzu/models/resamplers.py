@@ -3,13 +3,17 @@
 A resampler is the only thing in which the methods differ from the uniform baseline.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lzu
+from lzu.models.frames import Frames
+from lzu.prior import load_prior
 
 
 class Unzoom(Protocol):
@@ -31,29 +35,103 @@ class UniformResampler(nn.Module):
         super().__init__()
         self.size = tuple(size)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Unzoom]:
-        """Resize (B, 3, H, W) images to `size`; return them and an unzoom that does nothing."""
+    def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Unzoom]:
+        """Resize (B, 3, H, W) images to `size`; return them and an unzoom that does nothing.
+
+        `inputs`, from which another method's saliency would be made, are not looked at.
+        """
         if images.shape[-2:] != self.size:
             images = F.interpolate(images, self.size, mode="bilinear", align_corners=True)
         return images, lambda features, strides: list(features)
 
 
 class WarpResampler(nn.Module):
-    """LZU with a fixed warp (4.2, 5.1): zoom the image, unzoom every level of the pyramid.
+    """LZU (4.2, 5.1): zoom the image, unzoom every level of the pyramid.
 
-    `saliency` is (1, 1, h, w); `size` is (height, width) of the network's frame in pixels; `fwhm`
-    of the attraction kernel is in cells.
+    `saliency` is a fixed prior (1, 1, h, w); or a module or callable that makes saliency
+    (B, 1, h, w) of what is given after the images, or of the images if nothing is (see
+    `lzu.ZoomUnzoom`). `size` is (height, width) of the network's frame in pixels; `fwhm` of the
+    attraction kernel is in cells.
     """
 
-    def __init__(self, saliency: Tensor, size: tuple[int, int], fwhm: float) -> None:
+    def __init__(
+        self, saliency: Tensor | Callable[..., Tensor], size: tuple[int, int], fwhm: float
+    ) -> None:
         super().__init__()
         self.lens = lzu.ZoomUnzoom(saliency, size=size, fwhm=fwhm)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Unzoom]:
+    def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Unzoom]:
         """Zoom (B, 3, H, W) images to `size`; return them and the unzoom of their features."""
-        zoomed, warp = self.lens.zoom(images)
+        zoomed, warp = self.lens.zoom(images, *inputs)
 
         def unzoom(features: Sequence[Tensor], strides: Sequence[int]) -> list[Tensor]:
             return self.lens.unzoom(list(features), warp, strides=strides)
 
         return zoomed, unzoom
+
+
+def fixed(frames: Frames, *, prior: str | None, fwhm: float) -> WarpResampler:
+    """LZU with the dataset's prior, from the file `prior`; refuses one of another image size."""
+    if prior is None:
+        raise ValueError("a warp resampler needs the file of a prior")
+    saliency = load_prior(prior, native_size=frames.native).saliency
+    return WarpResampler(torch.from_numpy(saliency), frames.network, fwhm)
+
+
+def of_boxes(
+    frames: Frames,
+    *,
+    fwhm: float,
+    lattice: Sequence[int],
+    amplitude: float,
+    bandwidth: float,
+    prior: None = None,
+) -> WarpResampler:
+    """LZU with adaptive saliency (5.1, A.6): the kernel density of boxes, each image's own.
+
+    Called with the images and a list of B tensors (n, 4) of boxes: left, top, right, bottom in
+    native pixels. No boxes give uniform saliency.
+    """
+    density = functools.partial(
+        lzu.saliency.from_boxes,
+        image_size=frames.native,
+        lattice=tuple(lattice),
+        amplitude=amplitude,
+        bandwidth=bandwidth,
+    )
+    return WarpResampler(density, frames.network, fwhm)
+
+
+def learned(
+    frames: Frames,
+    *,
+    fwhm: float,
+    lattice: Sequence[int],
+    input_size: Sequence[int],
+    channels: int,
+    floor: float,
+    prior: None = None,
+) -> WarpResampler:
+    """LZU with saliency from `lzu.saliency.LearnedSaliency`, trained by the detector's loss."""
+    # The network's initial weights come from a copy of the generator, so that with one seed the
+    # detector starts from the same weights under every method.
+    with torch.random.fork_rng(devices=[]):
+        network = lzu.saliency.LearnedSaliency(
+            lattice, input_size=input_size, channels=channels, floor=floor
+        )
+    return WarpResampler(network, frames.network, fwhm)
+
+
+def uniform(frames: Frames, *, prior: None = None, fwhm: float | None = None) -> UniformResampler:
+    """The baseline's; it has no settings."""
+    return UniformResampler(frames.network)
+
+
+KINDS = {"uniform": uniform, "warp": fixed, "boxes": of_boxes, "learned": learned}
+
+
+def build_resampler(kind: str, frames: Frames, **settings: Any) -> nn.Module:
+    """Build the resampler of a method: a kind of `KINDS`, with its function's settings."""
+    if kind not in KINDS:
+        raise ValueError(f"no resampler {kind!r}; there are: {', '.join(KINDS)}")
+    return KINDS[kind](frames, **settings)
