@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -49,14 +50,11 @@ def copy_of(results, folder):
     return folder
 
 
-def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
-    undisturbed, long_config, tmp_path
-):
-    results = copy_of(undisturbed, tmp_path / "killed")
-    command = [sys.executable, "-m", "lzu.cli", "train", "--config", str(long_config)]
-    command += ["--results", str(results), *ARGUMENTS]
+def kill_and_resume(arguments, folder):
+    """Kill a training as soon as it has saved itself, and start it again; return what it says."""
+    command = [sys.executable, "-m", "lzu.cli", "train", *map(str, arguments)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    mark = results / "smoke" / run().path / "training" / "last_checkpoint"
+    mark = folder / "training" / "last_checkpoint"
     deadline = time.monotonic() + 120
     while not mark.exists():
         assert process.poll() is None, "training ended before it could be killed"
@@ -64,17 +62,79 @@ def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (results / "smoke" / run().path / "checkpoint.pth").exists()
-    again = lzu(*command[3:])
-    assert "resumed at iteration" in again.stderr
+    assert not (folder / "checkpoint.pth").exists()
+    said = lzu(*command[3:]).stderr
+    assert not mark.parent.exists()
+    return said
+
+
+def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
+    undisturbed, long_config, tmp_path
+):
+    results = copy_of(undisturbed, tmp_path / "killed")
+    folder = results / "smoke" / run().path
+    said = kill_and_resume(["--config", long_config, "--results", results, *ARGUMENTS], folder)
+    assert "resumed at iteration" in said
     for (name, expected), (_, found) in zip(
         state(undisturbed).items(), state(results).items(), strict=True
     ):
         assert torch.equal(expected, found), name
-    record = json.loads((results / "smoke" / run().path / "train.json").read_text())
+    record = json.loads((folder / "train.json").read_text())
     assert record["resumed_at"] >= 2
     assert record["training"]["iterations"] == 12
-    assert not mark.parent.exists()
+
+
+def test_a_killed_adaptive_training_jitters_and_cascades_as_an_undisturbed_one(
+    long_config, results, tmp_path
+):
+    """It is killed before the cascade begins, so that both stages come after the kill."""
+    text = long_config.read_text()
+    config = tmp_path / "cascade.yaml"
+    config.write_text(text.replace("cascade_from_epoch: 0.5", "cascade_from_epoch: 3"))
+    assert "cascade_from_epoch: 3" in config.read_text()
+    arguments = ["--config", config, "--method", "lzu_adaptive", "--to", "0.5", "--threads", "1"]
+    adaptive = replace(run(), method="lzu_adaptive")
+    states = {}
+    for name in ("undisturbed", "killed"):
+        given = copy_of(results, tmp_path / name)
+        folder = given / "smoke" / adaptive.path
+        if name == "killed":
+            said = kill_and_resume([*arguments, "--results", given], folder)
+            assert "resumed at iteration" in said
+            assert json.loads((folder / "train.json").read_text())["resumed_at"] < 9
+        else:
+            lzu("train", *arguments, "--results", given)
+        states[name] = torch.load(folder / "checkpoint.pth", weights_only=True)["state_dict"]
+    for name, expected in states["undisturbed"].items():
+        assert torch.equal(expected, states["killed"][name]), name
+
+
+def test_a_checkpoint_of_another_number_of_classes_is_refused(undisturbed, long_config, tmp_path):
+    from lzu.experiments.config import load_suite
+    from lzu.experiments.paths import Paths
+    from lzu.runs.detection2d.predict import load_trained
+
+    content = torch.load(undisturbed / "smoke" / run().path / "checkpoint.pth", weights_only=True)
+    content["state_dict"]["bbox_head.retina_cls.bias"] = torch.zeros(9 * 80)
+    path = tmp_path / "smoke" / run().path / "checkpoint.pth"
+    path.parent.mkdir(parents=True)
+    torch.save(content, path)
+    copy_of(undisturbed, tmp_path)
+    suite = load_suite(long_config)
+    with pytest.raises(UserError, match=r"checkpoint\.pth: does not fit.*\[720\].*train again"):
+        load_trained(suite, run(), Paths(suite, tmp_path))
+
+
+def test_a_checkpoint_of_another_method_is_refused(undisturbed, long_config, tmp_path):
+    results = copy_of(undisturbed, tmp_path / "other")
+    learned = replace(run(), method="lzu_learned")
+    folder = results / "smoke" / learned.path
+    folder.mkdir(parents=True)
+    shutil.copy(undisturbed / "smoke" / run().path / "checkpoint.pth", folder)
+    arguments = ("--config", long_config, "--results", results, "--to", "0.5")
+    done = lzu("predict", *arguments, "--method", "lzu_learned", check=False)
+    assert done.returncode == 2
+    assert "'method': 'lzu_fixed'" in done.stderr
 
 
 def test_an_interrupted_training_of_other_settings_is_not_resumed(

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("mmdet")
 pytest.importorskip("snakemake")
 
+from lzu.experiments.run import ADAPTIVE
 from lzu.report.schema import read_metrics, read_timing
 from tests.workflow.test_plans import jobs
 
@@ -56,15 +57,17 @@ def smoke(folder, snakemake):
 def test_every_result_file_passes_its_schema(smoke):
     metrics = sorted(smoke.glob("runs/**/metrics.json"))
     timings = sorted(smoke.glob("timing/**/*.json"))
-    assert len(metrics) == 4
-    assert len(timings) == 2
+    assert len(metrics) == 12
+    assert len(timings) == 6
     contents = [read_metrics(path) for path in metrics]
     assert {c["dataset"]["source"] for c in contents} == {"synthetic"}
     assert {c["training"]["initial_weights"] for c in contents} == {"scratch"}
     for path in timings:
         timing = read_timing(path)
         added = timing["summary"]["added_ms"]
-        assert (added == 0) == (timing["run"]["method"] == "uniform")
+        method = timing["run"]["method"]
+        assert (added == 0) == (method == "uniform")
+        assert ("previous_boxes" in timing["shapes"]) == (method in ADAPTIVE)
 
 
 def test_tables_and_figures_are_made(smoke):
@@ -72,6 +75,8 @@ def test_tables_and_figures_are_made(smoke):
     assert "published" in table
     assert "measured" in table
     assert "synthetic" in table
+    for method in ("FOVEA", "LZU, adaptive", "LZU, learned"):
+        assert method in table
     for name in ("table1.csv", "table1.md", "table1.tex"):
         assert (smoke / "tables" / name).stat().st_size > 100
     assert (smoke / "figures" / "figure7_detection2d.png").stat().st_size > 10_000
@@ -113,10 +118,12 @@ def test_a_changed_setting_reruns_what_uses_it_and_no_more(
     assert planned("rounds: 5", "rounds: 6") == {
         "time": 1, "collect": 1, "tables": 1, "figures": 1, "all": 1
     }  # fmt: skip
-    retrained = planned("learning_rate: 0.01", "learning_rate: 0.02")
+    fixed = "lzu_fixed: {scales: [0.5], learning_rate: 0.01}"
+    retrained = planned(fixed, fixed.replace("0.01", "0.02"))
     assert retrained["train"] == retrained["predict"] == retrained["score"] == 2
     assert "prepare" not in retrained
     assert "prior" not in retrained
+    assert planned("score_threshold: 0.005", "score_threshold: 0.5")["train"] == 4
 
 
 def test_a_missing_result_is_made_even_if_settings_changed(request, smoke, snakemake, tmp_path):

@@ -7,7 +7,7 @@ from lzu.errors import UserError
 from lzu.experiments.config import parse_suite, planned_runs, training_identity
 from lzu.experiments.paths import Paths
 from lzu.experiments.registry import TABLE_1
-from lzu.experiments.run import METHODS, Run
+from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, METHODS, Run
 from lzu.files import write_text
 from lzu.report.collect import find_result_files
 
@@ -100,18 +100,23 @@ def identity(wildcards):
 
 def prior_of(wildcards):
     """The prior that a method's warp is made from, if it has one."""
-    return [] if wildcards.method == "uniform" else [PATHS.prior(DETECTION.prior)]
+    return [PATHS.prior(DETECTION.prior)] if wildcards.method in FROM_PRIOR else []
+
+
+def frames_of(wildcards):
+    """The validation frames whose order is checked before a method is trained that relies on it."""
+    return [PATHS.annotations("val")] if wildcards.method in ADAPTIVE else []
 
 
 def prior_of_suite():
     """The prior, if any planned method has one."""
-    warped = any(run.method != "uniform" for run in PLANNED)
-    return [PATHS.prior(DETECTION.prior)] if warped else []
+    used = any(run.method in FROM_PRIOR for run in PLANNED)
+    return [PATHS.prior(DETECTION.prior)] if used else []
 
 
 def prior_pictures():
     """The picture of every prior in use, and of what its warp does to a frame."""
-    used = any(run.method != "uniform" for run in RUNS)
+    used = any(run.method in FROM_PRIOR for run in RUNS)
     return (
         [PATHS.prior_picture(DETECTION.prior), PATHS.zoom_picture, PATHS.box_statistics]
         if used

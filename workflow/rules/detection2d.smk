@@ -6,6 +6,7 @@ rule train:
     input:
         initial_weights(),
         prior_of,
+        frames_of,
         annotations=PATHS.annotations("train"),
     output:
         checkpoint=RUN_FOLDER / "checkpoint.pth",

@@ -11,15 +11,18 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 # These register the classes that the configs below name.
+import lzu.models.adaptive
 import lzu.models.detection2d
+import lzu.models.jitter
 import lzu.models.stream
-import lzu.runs.progress  # noqa: F401  (one mark for the three names of `lzu`)
+import lzu.runs.progress  # noqa: F401  (one mark for all names of `lzu`)
 from lzu.datasets.classes import CLASSES
 from lzu.errors import UserError
 from lzu.experiments.config import Suite, frame_size, training_identity
 from lzu.experiments.paths import Paths
-from lzu.experiments.run import Run
+from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, Run
 from lzu.files import read_json
+from lzu.models.fovea import as_fovea
 from lzu.models.frames import Frames
 from lzu.prior import load_prior
 from lzu.report.provenance import config_hash
@@ -60,17 +63,33 @@ def model_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
     padded = Frames(native, native, network).padded
     block["data_preprocessor"].update(type="LZUDetDataPreprocessor", padded_size=padded)
     block["resampler"] = resampler_config(suite, run, paths)
+    if run.method in ADAPTIVE:
+        adaptive = task.adaptive
+        block["type"] = "LZUAdaptiveDetector"
+        block["score_threshold"] = adaptive.score_threshold
+        block["max_detections"] = adaptive.max_detections
+        block["jitter"] = (adaptive.jitter_x, adaptive.jitter_y)
+    elif run.method == "fovea":
+        as_fovea(block)
     return block
 
 
 def resampler_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
-    """The settings of the run's resampler; see `lzu.models.detection2d.build_resampler`."""
-    prior = suite.detection2d.prior
+    """The settings of the run's resampler; see `lzu.models.resamplers.build_resampler`."""
+    task = suite.detection2d
+    prior = task.prior
     if run.method == "uniform":
         return {"kind": "uniform", "prior": None, "fwhm": prior.fwhm}
-    if run.method == "lzu_fixed":
-        return {"kind": "warp", "prior": str(paths.prior(prior)), "fwhm": prior.fwhm}
-    raise UserError(f"method {run.method!r} cannot be trained yet; there are: uniform, lzu_fixed")
+    if run.method in FROM_PRIOR:
+        fwhm = task.fovea.fwhm if run.method == "fovea" else prior.fwhm
+        return {"kind": "warp", "prior": str(paths.prior(prior)), "fwhm": fwhm}
+    lattice = {"prior": None, "lattice": prior.lattice}
+    if run.method in ADAPTIVE:
+        own = {name: getattr(task.adaptive, name) for name in ("fwhm", "amplitude", "bandwidth")}
+        return {"kind": "boxes", **lattice, **own}
+    if run.method == "lzu_learned":
+        return {"kind": "learned", **lattice, **task.learned.model_dump()}
+    raise UserError(f"method {run.method!r} cannot be trained yet for 2-D detection")
 
 
 def dataset_config(suite: Suite, run: Run, paths: Paths, split: str, flip: float) -> dict[str, Any]:
@@ -93,6 +112,9 @@ def dataset_config(suite: Suite, run: Run, paths: Paths, split: str, flip: float
         }
     )
     meta = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")
+    if split == "train" and run.method in ADAPTIVE:
+        pipeline.append({"type": "LZUJitterSeed"})
+        meta += ("jitter_seed",)
     pipeline.append({"type": "PackDetInputs", "meta_keys": meta})
     return {
         "type": "CocoDataset",

@@ -49,4 +49,6 @@ def load_initial_weights(model: nn.Module, path: Path) -> None:
             + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
             + "; give the checkpoint of this architecture"
         )
-    model.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)
+    # A resampler's saliency is the run's own, whatever the detector was trained with before.
+    used = {k: v for k, v in state.items() if k in own and not k.startswith("resampler.")}
+    model.load_state_dict(used, strict=False)

@@ -12,16 +12,17 @@ from torch.utils.data import DataLoader
 from lzu.errors import UserError
 from lzu.experiments.config import Suite
 from lzu.experiments.paths import Paths
-from lzu.experiments.run import Run
+from lzu.experiments.run import ADAPTIVE, Run
 from lzu.files import write_json
 from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config, run_stamp
+from lzu.runs.detection2d.online import detect_online, validation_sequences
 from lzu.runs.weights import read_checkpoint
 
 
 def load_trained(suite: Suite, run: Run, paths: Paths) -> Any:
     """The trained detector of `run`, in evaluation mode, on the device that is there.
 
-    Raises UserError if the checkpoint is of another run or of other settings.
+    Raises UserError if the checkpoint is of another run, of other settings or of another model.
     """
     path = paths.run(run, "checkpoint.pth")
     content = read_checkpoint(path)
@@ -36,7 +37,14 @@ def load_trained(suite: Suite, run: Run, paths: Paths) -> Any:
     settings = model_config(suite, run, paths)
     settings["backbone"]["init_cfg"] = None
     model = MODELS.build(settings)
-    model.load_state_dict(content["state_dict"])
+    try:
+        model.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: does not fit the run's model, perhaps another number of classes ({reason}); "
+            "delete it and train again"
+        ) from None
     return model.to(get_device()).eval()
 
 
@@ -47,22 +55,31 @@ def validation_set(suite: Suite, run: Run, paths: Paths) -> Any:
 
 
 def predict(suite: Suite, run: Run, paths: Paths, *, workers: int = 0, batch: int = 4) -> None:
-    """Write the run's `predictions.json`: COCO results, boxes in native pixels."""
+    """Write the run's `predictions.json`: COCO results, boxes in native pixels.
+
+    An adaptive method sees the frames of `batch` sequences side by side, each in its order.
+    """
+    sequences = validation_sequences(paths) if run.method in ADAPTIVE else None
     model = load_trained(suite, run, paths)
     dataset = validation_set(suite, run, paths)
-    loader = DataLoader(dataset, batch, num_workers=workers, collate_fn=pseudo_collate)
-    results: list[dict[str, Any]] = []
-    step = max(1, len(loader) // 4)
+    if sequences is None:
+        batches = DataLoader(dataset, batch, num_workers=workers, collate_fn=pseudo_collate)
+        detected = (sample for data in batches for sample in model.test_step(data))
+    else:
+        detected = detect_online(model, dataset, sequences, lanes=batch, workers=workers)
+    found: dict[int, list[dict[str, Any]]] = {}
+    step = max(batch, len(dataset) // 4)
     with torch.inference_mode():
-        for index, data in enumerate(loader, start=1):
-            for sample in model.test_step(data):
-                results += _as_coco(sample, dataset.cat_ids)
-            if len(loader) >= 400 and index % step == 0:
-                print(f"predict: {100 * index // len(loader)} %", file=sys.stderr, flush=True)
+        for count, sample in enumerate(detected, start=1):
+            found[sample.img_id] = _as_coco(sample, dataset.cat_ids)
+            if len(dataset) >= 400 * batch and count % step == 0:
+                print(f"predict: {100 * count // len(dataset)} %", file=sys.stderr, flush=True)
     stamp = run_stamp(suite, run, paths)
+    # By image, in whatever order they were detected.
+    order = sorted(found)
     write_json(
         paths.run(run, "predictions.json"),
-        {"config_hash": stamp, "detections": results},
+        {"config_hash": stamp, "detections": [one for image in order for one in found[image]]},
         indent=None,
     )
 

@@ -5,6 +5,10 @@ the uniform network. We measure both parts in every round, and beside them whole
 the image in memory to the boxes. Every round measures every method at every scale once,
 beginning with another one each time: a machine whose speed drifts over minutes slows all
 alike, and every comparison is paired within a round.
+
+What a method adds is all that it does besides the uniform network: making its saliency (from the
+previous frame's detections, or by a network), the warp, the zoom, its inverse, the unzoom; FOVEA
+has no unzoom and unwarps boxes. A fixed warp and its grids are computed once, before the rounds.
 """
 
 import statistics
@@ -15,11 +19,13 @@ from typing import Any
 
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.structures import InstanceData
 
 from lzu.experiments.config import Suite, planned_runs
 from lzu.experiments.paths import Paths
-from lzu.experiments.run import Run
-from lzu.files import write_json
+from lzu.experiments.run import ADAPTIVE, Run
+from lzu.files import read_json, write_json
+from lzu.models.fovea import FOVEADetector
 from lzu.models.resamplers import UniformResampler
 from lzu.report.provenance import collect_provenance
 from lzu.report.schema import SAMPLES, TIMING_SCHEMA_NAME, validate_timing
@@ -32,14 +38,21 @@ def time_suite(suite: Suite, paths: Paths) -> None:
     """Measure every planned method at every scale; write a timing file for each.
 
     The weights are those of the suite's first seed, the image is the first of the validation set.
+    The previous frame's detections, of which adaptive saliency is made, are the annotated boxes of
+    a frame with a median number of them (see `typical_detections`): a model's own would depend on
+    how well it was trained. Their number is in the file's `shapes`.
     """
     started = datetime.now(UTC)
     settings = suite.detection2d.timing
     runs = timed_runs(suite)
     models = {run: load_trained(suite, run, paths) for run in runs}
     device = next(models[runs[0]].parameters()).device
+    previous = typical_detections(paths)
     with torch.inference_mode():
-        parts = {run: _operations(models[run], validation_set(suite, run, paths)) for run in runs}
+        parts = {
+            run: _operations(models[run], validation_set(suite, run, paths), previous)
+            for run in runs
+        }
         measured = _shared_baselines(parts)
         for _ in range(settings.warmup):
             for operation in measured.values():
@@ -57,7 +70,8 @@ def time_suite(suite: Suite, paths: Paths) -> None:
             name: [round(r[key], 4) if key in measured else 0.0 for r in rounds]
             for name, key in keys.items()
         }
-        _write(run, models[run], samples, suite, paths, provenance)
+        shapes = _shapes(models[run], run, len(previous))
+        _write(run, models[run], shapes, samples, suite, paths, provenance)
 
 
 def timed_runs(suite: Suite) -> list[Run]:
@@ -86,16 +100,35 @@ def _shared_baselines(
     return measured
 
 
-def _operations(model: Any, dataset: Any) -> dict[str, Operation]:
+def typical_detections(paths: Paths) -> InstanceData:
+    """The validation boxes of a frame with a median number of them, as sure detections.
+
+    `bboxes` (n, 4) are in native pixels. Of several such frames it is the first listed.
+    """
+    content = read_json(paths.annotations("val"))
+    boxes: dict[int, list[list[float]]] = {image["id"]: [] for image in content["images"]}
+    for annotation in content["annotations"]:
+        left, top, width, height = annotation["bbox"]
+        boxes[annotation["image_id"]].append([left, top, left + width, top + height])
+    middle = statistics.median_low(len(found) for found in boxes.values())
+    typical = next(found for found in boxes.values() if len(found) == middle)
+    return InstanceData(bboxes=torch.tensor(typical).reshape(-1, 4), scores=torch.ones(middle))
+
+
+def _operations(model: Any, dataset: Any, previous: InstanceData) -> dict[str, Operation]:
     """The four operations of one detector, on the first validation image."""
-    data = model.data_preprocessor(pseudo_collate([dataset[0]]))
+    data = pseudo_collate([dataset[0]])
+    for sample in data["data_samples"]:
+        sample.previous_instances = previous
+    data = model.data_preprocessor(data)
     image, samples = data["inputs"], data["data_samples"]
     pixels = image.float()
     own = model.resampler
     uniform = UniformResampler(model.frames.network).to(image.device)
-    network_input, unzoom = model.zoom(image)
+    network_input, unzoom = model.zoom(image, *model.resampler_inputs(samples))
     levels = model.pyramid(network_input)
     features = unzoom(levels, model.strides)
+    unwarp = _unwarping(model, features, samples)
 
     def network() -> Any:
         # The head is given the unzoomed features, on which it finds what it would find.
@@ -103,8 +136,8 @@ def _operations(model: Any, dataset: Any) -> dict[str, Operation]:
         return model.bbox_head.predict(features, samples, rescale=False)
 
     def added() -> Any:
-        own(pixels)
-        return unzoom(levels, model.strides)
+        _, unzoom = own(pixels, *model.resampler_inputs(samples))
+        return unwarp(unzoom(levels, model.strides))
 
     def whole(resampler: Any) -> Operation:
         def operation() -> Any:
@@ -124,9 +157,34 @@ def _operations(model: Any, dataset: Any) -> dict[str, Operation]:
     }
 
 
+def _unwarping(model: Any, features: Any, samples: Any) -> Callable[[Any], Any]:
+    """What follows the unzoom: FOVEA unwarps the boxes that suppression chooses from."""
+    if not isinstance(model, FOVEADetector):
+        return lambda unzoomed: unzoomed
+    metas = [sample.metainfo for sample in samples]
+    found = model.bbox_head.predict_by_feat(
+        *model.bbox_head(features), batch_img_metas=metas, with_nms=False
+    )
+    boxes = found[0].bboxes.unsqueeze(0)
+    return lambda zoomed: zoomed.frame.unwarp(boxes)
+
+
+def _shapes(model: Any, run: Run, previous: int) -> dict[str, Any]:
+    """The sizes that a timing depends on."""
+    shapes = {
+        "image": [1, 3, *model.frames.given],
+        "network_input": [1, 3, *model.frames.padded],
+        "strides": model.strides,
+    }
+    if run.method in ADAPTIVE:
+        shapes["previous_boxes"] = previous
+    return shapes
+
+
 def _write(
     run: Run,
     model: Any,
+    shapes: dict[str, Any],
     samples: dict[str, list[float]],
     suite: Suite,
     paths: Paths,
@@ -150,11 +208,7 @@ def _write(
         "warmup": suite.detection2d.timing.warmup,
         "synchronised": True,
         "batch": 1,
-        "shapes": {
-            "image": [1, 3, *model.frames.given],
-            "network_input": [1, 3, *model.frames.padded],
-            "strides": model.strides,
-        },
+        "shapes": shapes,
         "samples_ms": samples,
         "summary": {
             "baseline_ms": median["baseline"],

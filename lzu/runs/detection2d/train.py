@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from lzu.errors import UserError
 from lzu.experiments.config import Suite
 from lzu.experiments.paths import Paths
-from lzu.experiments.run import Run
+from lzu.experiments.run import ADAPTIVE, Run
 from lzu.files import write_atomic, write_json
 from lzu.models.compat import safe_resume
 from lzu.report.provenance import collect_provenance
@@ -27,6 +27,7 @@ from lzu.runs.detection2d.build import (
     run_stamp,
 )
 from lzu.runs.detection2d.initial import describe_initial_weights, load_initial_weights
+from lzu.runs.detection2d.online import validation_sequences
 from lzu.runs.progress import Progress
 
 
@@ -44,6 +45,9 @@ def train(
     """
     started = datetime.now(UTC)
     stamp = run_stamp(suite, run, paths)
+    if run.method in ADAPTIVE:
+        # The trained model is of no use without: better to hear of it now than after training.
+        validation_sequences(paths)
     folder = training_folder(run, paths)
     enter_mmdet()
     if launcher != "none" and not torch.cuda.is_available():
@@ -117,7 +121,8 @@ def _runner_config(
         )
     dataset = dataset_config(suite, run, paths, "train", schedule.flip)
     images = annotation_info(paths.annotations("train"))["images"]
-    iterations = schedule.epochs * math.ceil(images / schedule.batch)
+    per_epoch = math.ceil(images / schedule.batch)
+    iterations = schedule.epochs * per_epoch
     warmup = schedule.warmup_iterations
     if warmup >= iterations:
         raise UserError(
@@ -129,6 +134,7 @@ def _runner_config(
     linear_decay = {"type": "PolyLR", "power": 1.0, "eta_min": 0.0, "by_epoch": False}
     warm = {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0}
     batch = schedule.batch // world
+    cascade = math.ceil(task.adaptive.cascade_from_epoch * per_epoch)
     return Config(
         {
             "model": model_config(suite, run, paths),
@@ -175,7 +181,12 @@ def _runner_config(
                 {
                     "type": "LZUProgress",
                     "name": f"{run.method} {run.variant} seed{run.seed}",
-                }
+                },
+                *(
+                    [{"type": "LZUCascade", "first_iteration": cascade}]
+                    if run.method == "lzu_adaptive"
+                    else []
+                ),
             ],
         }
     )
