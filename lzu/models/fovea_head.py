@@ -5,6 +5,8 @@ in the uniform frame:
 
 - *Assignment.* Anchors are unwarped by T, and overlaps are taken there. Where the zoom magnifies,
   anchors are smaller and denser, so that small objects find anchors that fit them.
+  An object smaller than all anchors has the same overlap with each that holds it entirely, and the
+  assigner takes them all; unwarped they differ in size, and it takes one. That is the method's.
 - *Regression loss.* Predicted deltas are decoded by the anchors to zoomed boxes, and these are
   unwarped; the gradient flows through both. A loss on boxes (`reg_decoded_bbox`, as IoU losses
   need) compares them with the ground truth. A loss on deltas compares them as deltas from the
