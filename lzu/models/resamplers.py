@@ -70,10 +70,8 @@ class WarpResampler(nn.Module):
         return zoomed, unzoom
 
 
-def fixed(frames: Frames, *, prior: str | None, fwhm: float) -> WarpResampler:
+def fixed(frames: Frames, *, prior: str, fwhm: float) -> WarpResampler:
     """LZU with the dataset's prior, from the file `prior`; refuses one of another image size."""
-    if prior is None:
-        raise ValueError("a warp resampler needs the file of a prior")
     saliency = load_prior(prior, native_size=frames.native).saliency
     return WarpResampler(torch.from_numpy(saliency), frames.network, fwhm)
 
@@ -85,7 +83,6 @@ def of_boxes(
     lattice: Sequence[int],
     amplitude: float,
     bandwidth: float,
-    prior: None = None,
 ) -> WarpResampler:
     """LZU with adaptive saliency (5.1, A.6): the kernel density of boxes, each image's own.
 
@@ -110,7 +107,6 @@ def learned(
     input_size: Sequence[int],
     channels: int,
     floor: float,
-    prior: None = None,
 ) -> WarpResampler:
     """LZU with saliency from `lzu.saliency.LearnedSaliency`, trained by the detector's loss."""
     # The network's initial weights come from a copy of the generator, so that with one seed the
@@ -122,7 +118,7 @@ def learned(
     return WarpResampler(network, frames.network, fwhm)
 
 
-def uniform(frames: Frames, *, prior: None = None, fwhm: float | None = None) -> UniformResampler:
+def uniform(frames: Frames) -> UniformResampler:
     """The baseline's; it has no settings."""
     return UniformResampler(frames.network)
 

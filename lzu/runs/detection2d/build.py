@@ -79,11 +79,11 @@ def resampler_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
     task = suite.detection2d
     prior = task.prior
     if run.method == "uniform":
-        return {"kind": "uniform", "prior": None, "fwhm": prior.fwhm}
+        return {"kind": "uniform"}
     if run.method in FROM_PRIOR:
         fwhm = task.fovea.fwhm if run.method == "fovea" else prior.fwhm
         return {"kind": "warp", "prior": str(paths.prior(prior)), "fwhm": fwhm}
-    lattice = {"prior": None, "lattice": prior.lattice}
+    lattice = {"lattice": prior.lattice}
     if run.method in ADAPTIVE:
         own = {name: getattr(task.adaptive, name) for name in ("fwhm", "amplitude", "bandwidth")}
         return {"kind": "boxes", **lattice, **own}
@@ -134,7 +134,7 @@ def annotation_info(path: Path) -> dict[str, Any]:
 
 def run_stamp(suite: Suite, run: Run, paths: Paths) -> str:
     """A hash of all that the run's weights depend on: settings, training data and prior."""
-    prior = resampler_config(suite, run, paths)["prior"]
+    prior = resampler_config(suite, run, paths).get("prior")
     return config_hash(
         {
             **training_identity(suite, run),
