@@ -197,6 +197,11 @@ def planned_runs(suite: Suite) -> list[Run]:
     return runs_for("table1", suite.suite, task.seeds, selection)
 
 
+def has_warp(suite: Suite) -> bool:
+    """Whether any of the suite's runs zooms, so that the suite has a prior to analyse."""
+    return any(run.method != "uniform" for run in planned_runs(suite))
+
+
 def frame_size(native_size: tuple[int, int], scale: float) -> tuple[int, int]:
     """(height, width) in pixels of the native size at `scale`, to the nearest pixel."""
     return round(native_size[0] * scale), round(native_size[1] * scale)
