@@ -6,7 +6,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.algorithm1 import invert_axes, invert_tiles
+from benchmarks.algorithm1 import invert_axes, invert_tiles, invert_tiles_tuned
+
+BOTH = pytest.mark.parametrize("invert", [invert_tiles, invert_tiles_tuned])
 
 
 def random_nodes(seed: int, lattice: tuple[int, int], jitter: float) -> np.ndarray:
@@ -31,6 +33,7 @@ def forward(nodes: np.ndarray, point: np.ndarray) -> np.ndarray:
     return (1 - v) * above + v * below
 
 
+@BOTH
 @given(
     seed=st.integers(0, 2**16),
     lattice=st.tuples(st.integers(2, 6), st.integers(2, 6)),
@@ -40,10 +43,11 @@ def forward(nodes: np.ndarray, point: np.ndarray) -> np.ndarray:
 )
 @example(seed=0, lattice=(5, 5), size=(9, 13), padding=(0, 0), jitter=0.0)
 @settings(max_examples=60, deadline=None)
-def test_algorithm_1_inverts(seed, lattice, size, padding, jitter):
+def test_algorithm_1_inverts(invert, seed, lattice, size, padding, jitter):
     nodes = random_nodes(seed, lattice, jitter)
     extent = tuple(max(side - 1 - beyond, 0.5) for side, beyond in zip(size, padding, strict=True))
-    inverse = invert_tiles(torch.tensor(nodes[None], dtype=torch.float32), size, extent)[0].numpy()
+    given_nodes = torch.tensor(nodes[None], dtype=torch.float32)
+    inverse = invert(given_nodes, size, extent)[0].numpy()
     assert inverse.shape == (*size, 2)
     for i in range(size[0]):
         for j in range(size[1]):
@@ -54,17 +58,19 @@ def test_algorithm_1_inverts(seed, lattice, size, padding, jitter):
                 np.testing.assert_allclose(forward(nodes, inverse[i, j]), cell, atol=2e-5)
 
 
-def test_algorithm_1_keeps_batch_items_apart():
+@BOTH
+def test_algorithm_1_keeps_batch_items_apart(invert):
     nodes = torch.tensor(np.stack([random_nodes(seed, (5, 7), 0.2) for seed in range(3)])).float()
-    together = invert_tiles(nodes, (20, 30))
+    together = invert(nodes, (20, 30))
     for item in range(3):
-        alone = invert_tiles(nodes[item : item + 1], (20, 30))
+        alone = invert(nodes[item : item + 1], (20, 30))
         torch.testing.assert_close(together[item : item + 1], alone, atol=1e-5, rtol=0)
 
 
-def test_algorithm_1_leaves_zero_where_no_tile_reaches():
+@BOTH
+def test_algorithm_1_leaves_zero_where_no_tile_reaches(invert):
     nodes = torch.tensor(random_nodes(0, (4, 4), 0.0))[None].float() * 0.5 + 0.25
-    inverse = invert_tiles(nodes, (9, 9))[0]
+    inverse = invert(nodes, (9, 9))[0]
     filled = torch.zeros(9, 9, dtype=torch.bool)
     filled[2:7, 2:7] = True
     assert (inverse[~filled] == 0).all()
