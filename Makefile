@@ -39,4 +39,4 @@ bench: env  ## measure the warps against what users have now; see benchmarks/
 	$(BIN)/python -m pytest benchmarks $(BENCH_ARGS)
 
 clean:  ## remove the environments, logs and caches; results stay
-	rm -rf .venv .venv-report logs .snakemake .pytest_cache .hypothesis .ruff_cache .benchmarks
+	rm -rf .venv .venv-report logs .snakemake .pytest_cache .hypothesis .ruff_cache
