@@ -25,7 +25,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lzu.kernels.nodes import box_nodes, boxes_to_saliency, separable_nodes
+    from lzu.kernels.boxes import box_nodes, boxes_to_saliency
+    from lzu.kernels.nodes import separable_nodes
     from lzu.kernels.nonseparable import nonseparable_inverse
     from lzu.kernels.resample import unzoom, zoom
 
@@ -39,8 +40,8 @@ __all__ = [
 ]
 
 _FUNCTIONS = {
-    "box_nodes": "lzu.kernels.nodes",
-    "boxes_to_saliency": "lzu.kernels.nodes",
+    "box_nodes": "lzu.kernels.boxes",
+    "boxes_to_saliency": "lzu.kernels.boxes",
     "nonseparable_inverse": "lzu.kernels.nonseparable",
     "separable_nodes": "lzu.kernels.nodes",
     "unzoom": "lzu.kernels.resample",

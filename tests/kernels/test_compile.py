@@ -38,7 +38,7 @@ class OfflineDriver:
 @pytest.fixture
 def compiled(monkeypatch, tmp_path):
     """Compile what the functions would launch, and list it."""
-    from lzu.kernels import launch, nodes, nonseparable, resample
+    from lzu.kernels import boxes, launch, nodes, nonseparable, resample
 
     compiled = []
 
@@ -46,7 +46,7 @@ def compiled(monkeypatch, tmp_path):
         options |= launch.OPTIONS
         compiled.append(kernel.run(*arguments, grid=grid, warmup=True, **options))
 
-    for module in (nodes, nonseparable, resample):
+    for module in (boxes, nodes, nonseparable, resample):
         monkeypatch.setattr(module, "launch", compile_only)
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("triton.runtime.jit.driver", SimpleNamespace(active=OfflineDriver()))
