@@ -103,8 +103,7 @@ class Tiles:
             tile: integer tensor of indices into the table, of any shape.
             x, y: the points, of shapes that broadcast with it.
         """
-        index = tile.flatten()
-        values = (row.index_select(0, index).view_as(tile) for row in self.table)
+        values = self.table.index_select(1, tile.flatten()).unflatten(1, tile.shape)
         x0, y0, x1, y1, x2, y2, x3, y3, place_x, place_y = values
         x, y = x - x0, y - y0
         # Eqs. 13-15, as -c0, c1 / 2 and c2 / 4. Eq. 14's slip is mended: it ends in a1 b2 - a2 b1.
