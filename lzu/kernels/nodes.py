@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lzu.kernels.launch import launch, require_lattice, require_tensors
 from lzu.lattice import Size, constant
-from lzu.mapping import _folded_kernels
+from lzu.mapping import folded_kernels
 from lzu.saliency import require_saliency
 
 ELEMENTS = 4096  # of a block of saliency or of a kernel constant, 16 a thread
@@ -84,11 +84,11 @@ def prepare(
 def _padded_kernels(
     n: int, side: int, radius: int, fwhm: float, anti_crop: bool, device: torch.device
 ) -> Tensor:
-    """Return `lzu.mapping._folded_kernels`, padded with zeros to (2, side, side).
+    """Return `lzu.mapping.folded_kernels`, padded with zeros to (2, side, side).
 
     So that rows begin at multiples of 16 bytes.
     """
-    kernels = _folded_kernels(n, radius, fwhm, anti_crop, torch.float32, device)
+    kernels = folded_kernels(n, radius, fwhm, anti_crop, torch.float32, device)
     return F.pad(kernels, (0, side - n, 0, side - n))
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from lzu.kernels.launch import launch, require_nodes, require_tensors, search_steps
 from lzu.kernels.sampling import resample_kernel
 from lzu.lattice import Extent, Size, as_extent, as_size
-from lzu.resample import _memory_format, broadcast_batch, require_images
+from lzu.resample import broadcast_batch, memory_format_of, require_images
 
 MAX_LEVELS = 8  # in one launch
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -143,7 +143,7 @@ def _resample(
     results = []
     for index, (source, size) in enumerate(zip(sources, sizes, strict=True)):
         batch = broadcast_batch(source.shape[0], x.shape[0], "maps")
-        layout = _memory_format(source)
+        layout = memory_format_of(source)
         shape = (batch, source.shape[1], *size)
         result = torch.empty(shape, dtype=source.dtype, device=x.device, memory_format=layout)
         results.append(result)
