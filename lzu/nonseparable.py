@@ -11,7 +11,7 @@ from lzu.lattice import Extent, Size, coordinates, pair, sample_frame
 from lzu.mapping import grid_tiles
 from lzu.polylines import tiles_of_map, tiles_of_points
 
-_CELLS_AT_ONCE = 1 << 16
+_CELLS_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
