@@ -35,8 +35,8 @@ lint: env  ## formatters and linters
 test: env lint  ## linters and tests, the smoke workflow from nothing among them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-bench: env  ## measure zoom and unzoom with pytest-benchmark
-	$(BIN)/python -m pytest benchmarks --benchmark-only
+bench: env  ## measure the warps against what users have now; see benchmarks/
+	$(BIN)/python -m pytest benchmarks $(BENCH_ARGS)
 
 clean:  ## remove the environments, logs and caches; results stay
-	rm -rf .venv .venv-report logs .snakemake .pytest_cache .hypothesis .ruff_cache .benchmarks
+	rm -rf .venv .venv-report logs .snakemake .pytest_cache .hypothesis .ruff_cache

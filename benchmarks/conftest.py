@@ -1,119 +1,96 @@
-"""What all benchmarks share: devices, synchronised timing, and ratios of interleaved pairs."""
+"""What all benchmarks share: options, one `Measure` a device, and what becomes of its cases.
 
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+Benchmarks assert no times: what a target asks, and whether it is met, is printed and stored.
+"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from pytest_benchmark.fixture import BenchmarkFixture
 
-PAIRS = pytest.StashKey[list[tuple[str, dict[str, Any]]]]()
+from lzu.report.benchmarks import BENCHMARK_SCHEMA_NAME, benchmark_table, write_benchmarks
+from lzu.report.provenance import collect_provenance, cpu_model, usable_cores
+
+from .measure import Measure, copy_bandwidth, keep_memory
+
+MEASURES = pytest.StashKey[dict[str, Measure]]()
+STARTED = pytest.StashKey[datetime]()
+PARTIAL = pytest.StashKey[bool]()
+MEMORY_KEPT = pytest.StashKey[bool]()
+LOAD = pytest.StashKey[float]()
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("benchmarks of lzu")
+    group.addoption("--device", choices=("cpu", "cuda"), help="instead of all there are")
+    group.addoption("--threads", type=int, default=usable_cores(), help="CPU threads of torch")
+    group.addoption("--rounds", type=int, default=15, help="pairs of samples a case")
+    group.addoption("--results", type=Path, default=HERE.parent / "results", help="folder")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[PAIRS] = []
+    config.stash[MEASURES] = {}
+    config.stash[STARTED] = datetime.now(UTC)
+    # Only a run of the whole folder may stand for the benchmarks.
+    config.stash[PARTIAL] = [Path(argument).resolve() for argument in config.args] != [HERE]
+    config.stash[LOAD] = os.getloadavg()[0]
+    config.stash[MEMORY_KEPT] = keep_memory()
+    torch.set_num_threads(config.getoption("threads"))
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request: pytest.FixtureRequest) -> torch.device:
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no GPU")
-    return torch.device(request.param)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "device" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("device")
+        if chosen == "cuda" and not torch.cuda.is_available():
+            raise pytest.UsageError("--device cuda: torch sees no CUDA device here")
+        kinds = [chosen] if chosen else ["cpu", *["cuda"] * torch.cuda.is_available()]
+        if metafunc.definition.get_closest_marker("gpu"):
+            kinds = [kind for kind in kinds if kind == "cuda"]
+        metafunc.parametrize("device", [torch.device(kind) for kind in kinds], ids=str)
 
 
-@dataclass(frozen=True)
-class Measure:
-    """Times one operation, alone and interleaved with a baseline."""
-
-    benchmark: BenchmarkFixture
-    pairs: list[tuple[str, dict[str, Any]]]
-    device: torch.device
-
-    def __call__(
-        self,
-        operation: Callable[[], Any],
-        baseline: Callable[[], Any] | None = None,
-        *,
-        shapes: dict[str, Any],
-        dtype: torch.dtype,
-        rounds: int = 15,
-    ) -> None:
-        """Benchmark `operation`; with a `baseline`, also the ratio of their times, pair by pair."""
-        info = self.benchmark.extra_info
-        info.update(
-            device=self._device_name(),
-            threads=torch.get_num_threads(),
-            torch=torch.__version__,
-            dtype=str(dtype).removeprefix("torch."),
-            shapes=shapes,
-            warmup=3,
-        )
-        operation, plain = self._finished(operation), self._finished(baseline)
-        with torch.inference_mode():
-            for _ in range(3):
-                operation()
-                plain()
-            if baseline is not None:
-                info["paired"] = _ratio([(_time(operation), _time(plain)) for _ in range(rounds)])
-                self.pairs.append((self.benchmark.name, info["paired"]))
-            if self.device.type == "cuda":
-                torch.cuda.reset_peak_memory_stats()
-                before = torch.cuda.memory_allocated()
-                operation()
-                peak = torch.cuda.max_memory_allocated() - before
-                info["peak_memory_mib"] = peak / 2**20
-            self.benchmark.pedantic(operation, rounds=rounds, warmup_rounds=1)
-
-    def _device_name(self) -> str:
-        return torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu"
-
-    def _finished(self, operation: Callable[[], Any] | None) -> Callable[[], Any]:
-        """Return the operation followed by waiting for it: a GPU only queues work."""
-
-        def run() -> None:
-            if operation is not None:
-                operation()
-            if self.device.type == "cuda":
-                torch.cuda.synchronize()
-
-        return run
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    if items:
+        items[0].config.stash[PARTIAL] = True
 
 
 @pytest.fixture
-def measure(
-    request: pytest.FixtureRequest, device: torch.device, benchmark: BenchmarkFixture
-) -> Measure:
-    return Measure(benchmark, request.config.stash[PAIRS], device)
+def measure(request: pytest.FixtureRequest, device: torch.device) -> Measure:
+    measures = request.config.stash[MEASURES]
+    if device.type not in measures:
+        rounds = request.config.getoption("rounds")
+        measures[device.type] = Measure(device, rounds, copy_bandwidth(device))
+    return measures[device.type]
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if not config.stash[PAIRS]:
-        return
-    terminalreporter.section("time relative to F.grid_sample alone (interleaved pairs)")
-    for name, paired in config.stash[PAIRS]:
-        low, high = paired["ratio_quartiles"]
-        terminalreporter.write_line(
-            f"{name:<58} {paired['ratio']:6.2f}x [{low:.2f}, {high:.2f}]   "
-            f"{paired['operation_ms']:8.3f} ms against {paired['baseline_ms']:8.3f} ms"
-        )
-
-
-def _time(run: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    run()
-    return (time.perf_counter() - start) * 1e3
-
-
-def _ratio(samples: list[tuple[float, float]]) -> dict[str, Any]:
-    operation, baseline = (list(times) for times in zip(*samples, strict=True))
-    low, middle, high = statistics.quantiles([a / b for a, b in samples], n=4)
-    return {
-        "ratio": middle,
-        "ratio_quartiles": [low, high],
-        "operation_ms": statistics.median(operation),
-        "baseline_ms": statistics.median(baseline),
-        "samples_ms": {"operation": operation, "baseline": baseline},
-    }
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    complete = exitstatus == pytest.ExitCode.OK and not config.stash[PARTIAL]
+    # Once for all files, as writing the first one changes the working tree.
+    provenance = collect_provenance(config.stash[STARTED])
+    for kind, measured in config.stash[MEASURES].items():
+        if not measured.cases:
+            continue
+        value = {
+            "schema": BENCHMARK_SCHEMA_NAME,
+            "device": kind,
+            "device_name": torch.cuda.get_device_name() if kind == "cuda" else cpu_model(),
+            "threads": torch.get_num_threads(),
+            "load_before": config.stash[LOAD],
+            "memory_kept": config.stash[MEMORY_KEPT],
+            "copy_gb_per_s": measured.copy_gb_per_s,
+            "cases": measured.cases,
+            "provenance": provenance,
+        }
+        path = write_benchmarks(config.getoption("results"), value, complete=complete)
+        terminalreporter.section(f"benchmarks on {kind}")
+        terminalreporter.write_line(benchmark_table(value))
+        terminalreporter.write_line("")
+        terminalreporter.write_line(f"written to {path}")
+        if "measured" not in path.parts:
+            terminalreporter.write_line(
+                "(results/measured/ is for all cases, passed, on a clean git tree)"
+            )

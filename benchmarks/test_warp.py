@@ -1,143 +1,137 @@
 """Zoom and unzoom at the paper's sizes: 1200x1920 to 600x960, five FPN levels, batch 1.
 
-The baseline is `F.grid_sample` alone, on the same images and with a ready identity grid.
-
-    pytest benchmarks --benchmark-json=times.json
+The baseline is `F.grid_sample` alone, of the same maps at the same grids, made beforehand.
 """
-
-from collections.abc import Callable
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lzu import Warp, ZoomUnzoom, saliency
+from lzu.lattice import content_extent
 
-from .conftest import Measure
-
-LATTICE, SOURCE, TARGET, PADDED = (31, 51), (1200, 1920), (600, 960), (608, 960)
-STRIDES, CHANNELS = (8, 16, 32, 64, 128), 256
-FLOATS = pytest.mark.parametrize(
-    "dtype", [torch.float32, torch.float16], ids=["float32", "float16"]
+from .inputs import (
+    LATTICE,
+    SOURCE,
+    STRIDES,
+    TARGET,
+    boxes,
+    grid_sample_alone,
+    images,
+    levels,
+    prior,
+    shapes_of,
 )
-LAYOUTS = pytest.mark.parametrize(
-    "layout", [torch.contiguous_format, torch.channels_last], ids=["contiguous", "channels_last"]
-)
+from .measure import Measure
+
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+LAYOUTS = pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
+KINDS = pytest.mark.parametrize("kind", ["separable", "nonseparable"])
 
 
-def prior(device: torch.device) -> Tensor:
-    """Saliency (1, 1, 31, 51) with a strong centre."""
-    s = saliency.uniform(LATTICE, device=device)
-    s[..., 12:19, 20:31] *= 20
-    return s
+def level_grids(warp: Warp, maps: list[Tensor]) -> list[Tensor]:
+    return [
+        warp.unzoom_grid(level.shape[2:], content_extent(TARGET, stride))
+        for level, stride in zip(maps, STRIDES, strict=True)
+    ]
 
 
-def boxes(device: torch.device) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    centre = torch.rand(40, 2, generator=generator) * torch.tensor([1500.0, 300.0]) + 400
-    size = torch.rand(40, 2, generator=generator) * 80 + 10
-    return torch.cat((centre - size / 2, centre + size / 2), dim=1).to(device)
+def adaptive_lens(kind: str) -> ZoomUnzoom:
+    """Return the zoom of the paper's adaptive settings; it takes boxes in pixels of `SOURCE`."""
+
+    def source(found: Tensor) -> Tensor:
+        return saliency.from_boxes(found, SOURCE, LATTICE, check=False)
+
+    return ZoomUnzoom(source, TARGET, fwhm=10, separable=kind == "separable", check=False)
 
 
-def images(device: torch.device, dtype: torch.dtype) -> Tensor:
-    return torch.rand(1, 3, *SOURCE, device=device).to(dtype)
-
-
-def levels(device: torch.device, dtype: torch.dtype) -> list[Tensor]:
-    sizes = [[-(-side // stride) for side in PADDED] for stride in STRIDES]
-    return [torch.rand(1, CHANNELS, *size, device=device).to(dtype) for size in sizes]
-
-
-def grid_sample_alone(maps: list[Tensor], sizes: list[tuple[int, int]]) -> Callable[[], object]:
-    """Return a run of `F.grid_sample` of maps to sizes, in a dtype that the device can sample."""
-    identity = Warp.identity(device=maps[0].device)
-    if maps[0].device.type == "cpu":
-        maps = [m.float() for m in maps]
-    grids = [identity.zoom_grid(size).to(maps[0].dtype) for size in sizes]
-
-    def run() -> list[Tensor]:
-        return [
-            F.grid_sample(m, grid, padding_mode="border", align_corners=True)
-            for m, grid in zip(maps, grids, strict=True)
-        ]
-
-    return run
+def named(*parts: object) -> str:
+    """Return a case's name; what is usual goes without saying."""
+    names = [str(part).removeprefix("torch.") for part in parts]
+    return ", ".join(name for name in names if name not in ("contiguous_format", "float32"))
 
 
 @LAYOUTS
-@FLOATS
+@DTYPES
 def test_zoom_fixed(
     measure: Measure, device: torch.device, dtype: torch.dtype, layout: torch.memory_format
 ) -> None:
     lens = ZoomUnzoom(prior(device), TARGET)
     image = images(device, dtype).contiguous(memory_format=layout)
     measure(
-        lambda: lens.zoom(image),
-        grid_sample_alone([image], [TARGET]),
-        shapes={"image": image.shape, "zoomed": TARGET},
+        named("zoom, fixed", dtype, layout),
+        lambda: lens.zoom(image)[0],
+        inputs=image,
         dtype=dtype,
+        shapes=shapes_of(image=image),
+        cost_of=("grid_sample", grid_sample_alone([image], [lens.warp().zoom_grid(TARGET)])),
     )
 
 
 @LAYOUTS
-@FLOATS
-def test_unzoom_five_levels_fixed(
+@DTYPES
+def test_unzoom_fixed(
     measure: Measure, device: torch.device, dtype: torch.dtype, layout: torch.memory_format
 ) -> None:
     lens = ZoomUnzoom(prior(device), TARGET)
-    maps = [m.contiguous(memory_format=layout) for m in levels(device, dtype)]
     warp = lens.warp()
+    maps = [m.contiguous(memory_format=layout) for m in levels(device, dtype)]
     measure(
+        named("unzoom five levels, fixed", dtype, layout),
         lambda: lens.unzoom(maps, warp, strides=STRIDES),
-        grid_sample_alone(maps, [tuple(m.shape[2:]) for m in maps]),
-        shapes={"levels": [m.shape for m in maps]},
+        inputs=maps,
         dtype=dtype,
+        shapes=shapes_of(levels=maps),
+        cost_of=("grid_sample", grid_sample_alone(maps, level_grids(warp, maps))),
     )
 
 
-@FLOATS
-def test_zoom_and_unzoom_adaptive(
-    measure: Measure, device: torch.device, dtype: torch.dtype
-) -> None:
-    def source(found: Tensor) -> Tensor:
-        return saliency.from_boxes(found, SOURCE, LATTICE, check=False)
+@KINDS
+def test_adaptive_path(measure: Measure, device: torch.device, kind: str) -> None:
+    lens = adaptive_lens(kind)
+    image, maps, found = images(device), levels(device), boxes(device)
 
-    lens = ZoomUnzoom(source, TARGET, fwhm=10, check=False)
-    image, maps, found = images(device, dtype), levels(device, dtype), boxes(device)
+    def operation() -> list[Tensor]:
+        zoomed, warp = lens.zoom(image, found)
+        return [zoomed, *lens.unzoom(maps, warp, strides=STRIDES)]
 
-    def run() -> None:
-        _, warp = lens.zoom(image, found)
-        lens.unzoom(maps, warp, strides=STRIDES)
-
+    warp = lens.warp(found)
+    grids = [warp.zoom_grid(TARGET), *level_grids(warp, maps)]
     measure(
-        run,
-        grid_sample_alone([image, *maps], [TARGET, *(tuple(m.shape[2:]) for m in maps)]),
-        shapes={"boxes": found.shape, "image": image.shape, "levels": [m.shape for m in maps]},
-        dtype=dtype,
+        f"boxes to unzoomed levels, {kind}",
+        operation,
+        inputs=[found, image, *maps],
+        dtype=torch.float32,
+        shapes=shapes_of(boxes=found, image=image, levels=maps),
+        cost_of=("grid_sample", grid_sample_alone([image, *maps], grids)),
+        targets={"cost": 1.3},
     )
 
 
-def test_saliency_of_40_boxes(measure: Measure, device: torch.device) -> None:
+def test_saliency_of_boxes(measure: Measure, device: torch.device) -> None:
     found = boxes(device)
     measure(
+        "saliency of 40 boxes",
         lambda: saliency.from_boxes(found, SOURCE, LATTICE, check=False),
-        shapes={"boxes": found.shape, "lattice": LATTICE},
+        inputs=found,
         dtype=torch.float32,
+        shapes={"boxes": found.shape, "lattice": LATTICE},
     )
 
 
-@pytest.mark.parametrize("check", [True, False], ids=["check", "no-check"])
-def test_warp_of_saliency(measure: Measure, device: torch.device, check: bool) -> None:
+@pytest.mark.parametrize("check", [True, False], ids=["check", "no check"])
+@KINDS
+def test_warp_of_saliency(measure: Measure, device: torch.device, kind: str, check: bool) -> None:
     s = prior(device)
-    measure(lambda: Warp.from_saliency(s, check=check), shapes={"lattice": LATTICE}, dtype=s.dtype)
 
+    def operation() -> tuple[Tensor, Tensor]:
+        warp = Warp.from_saliency(s, separable=kind == "separable", check=check)
+        return warp.x, warp.y
 
-@pytest.mark.parametrize("batch", [1, 8], ids=["batch1", "batch8"])
-def test_inverse_grid(measure: Measure, device: torch.device, batch: int) -> None:
-    warp = Warp.from_saliency(prior(device).expand(batch, -1, -1, -1))
     measure(
-        lambda: warp.unzoom_grid(TARGET),
-        shapes={"grid": (batch, *TARGET, 2)},
-        dtype=warp.dtype,
+        f"warp of saliency, {kind}, {'check' if check else 'no check'}",
+        operation,
+        inputs=s,
+        dtype=s.dtype,
+        shapes={"lattice": LATTICE},
     )

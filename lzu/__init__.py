@@ -28,6 +28,7 @@ _MODULES: dict[str, str | None] = {
     "mapping": None,
     "inversion": None,
     "resample": None,
+    "kernels": None,
     "datasets": "datasets",
     "experiments": "report",
     "models": "openmmlab",

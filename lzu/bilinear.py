@@ -53,23 +53,25 @@ def corner_determinants(nodes: Tensor) -> Tensor:
 class Tiles:
     """All tiles of a batch of ringed lattices, as q = p0 + p1 u + p2 v + p3 uv (Eqs. 8-12).
 
-    u and v run from 0 to 1 from the corner p0, which is a tile's top left or, where that makes
-    Eq. 16's c2 negative, its bottom right corner, with both axes reversed.
+    u and v are measured from the corner p0, in tiles to the right and down. That is a tile's top
+    left corner, where they run from 0 to 1, unless this makes Eq. 16's c2 positive; then it is the
+    bottom right one, and they run from -1 to 0.
 
     Attributes:
-        table: (12, B * tiles): the x and y of p0, p1, p2 and p3; those of the lattice point that
-            p0 is the image of; and the steps from it along x and y, that is the lengths of u and
-            v on the lattice, with their sign.
-        columns: tiles in a row of the ringed lattice, w + 1.
+        table: (10, B * tiles): the x and y of p0, p1, p2 / 2 and p3 / 2, and those of the lattice
+            point that p0 is the image of.
+        step: the lengths of u and v on the lattice, along x and along y.
         count: tiles of one batch item.
     """
 
     table: Tensor
-    columns: int
+    step: tuple[float, float]
     count: int
 
     @classmethod
-    def of(cls, ringed: Tensor, scale: tuple[float, float] = (1.0, 1.0), low: float = 0) -> "Tiles":
+    def of(
+        cls, ringed: Tensor, scale: tuple[float, float] = (1.0, 1.0), low: float = 0.0
+    ) -> "Tiles":
         """Return the tiles of a ringed lattice (B, h + 2, w + 2, 2).
 
         Lattice points, without the ring, run from `low` to `low` + `scale` (along x, along y).
@@ -80,14 +82,14 @@ class Tiles:
         # c2 is how much the determinant grows along v. Where it grows, start at the other end.
         turned = (cross(p3, bottom_left - top_left) > 0).unsqueeze(-1)
         p0 = torch.where(turned, bottom_right, top_left)
-        p1 = torch.where(turned, bottom_left - bottom_right, top_right - top_left)
-        p2 = torch.where(turned, top_right - bottom_right, bottom_left - top_left)
-        steps = pair(scale[0] / (columns - 2), scale[1] / (rows - 2), ringed.dtype, ringed.device)
+        p1 = torch.where(turned, bottom_right - bottom_left, top_right - top_left)
+        p2 = torch.where(turned, bottom_right - top_right, bottom_left - top_left)
+        step = scale[0] / (columns - 2), scale[1] / (rows - 2)
         place = _indices(rows, columns, ringed.dtype, ringed.device) + turned.to(ringed.dtype)
-        step = torch.where(turned, -steps, steps)
-        values = torch.cat((p0, p1, p2, p3, place * steps + low, step.expand_as(p0)), dim=-1)
+        place = place * pair(*step, ringed.dtype, ringed.device) + low
+        values = torch.cat((p0, p1, p2 / 2, p3 / 2, place), dim=-1)
         table = values.flatten(0, 2).transpose(0, 1).contiguous()
-        return cls(table, columns, rows * columns)
+        return cls(table, step, rows * columns)
 
     def offsets(self) -> Tensor:
         """Return the index of each batch item's first tile in the table, (B,)."""
@@ -101,22 +103,23 @@ class Tiles:
             tile: integer tensor of indices into the table, of any shape.
             x, y: the points, of shapes that broadcast with it.
         """
-        values = [row.index_select(0, tile.flatten()).view_as(tile) for row in self.table]
-        x0, y0, x1, y1, x2, y2, x3, y3, place_x, place_y, step_x, step_y = values
+        values = self.table.index_select(1, tile.flatten()).unflatten(1, tile.shape)
+        x0, y0, x1, y1, x2, y2, x3, y3, place_x, place_y = values
         x, y = x - x0, y - y0
-        c0 = y1 * x - x1 * y
-        # Eq. 14 with its slip mended: it ends in a1 b2 - a2 b1.
-        c1 = y3 * x - x3 * y + (x1 * y2 - x2 * y1)
-        c2 = x3 * y2 - x2 * y3
-        # The root is the determinant at the point. As c2 <= 0, c1 is positive, too: no cancellation
-        # whichever way the tile narrows, and no division by a vanishing c2 (Eq. 16).
-        root = (c1 * c1 - 4 * c0 * c2).clamp(min=torch.finfo(c1.dtype).tiny).sqrt()
-        v = -2 * c0 / (c1 + root)
-        # Eq. 17, projected on the edge at v: its denominator does not vanish for steep edges.
-        edge_x, edge_y = x1 + x3 * v, y1 + y3 * v
-        along = edge_x * (x - x2 * v) + edge_y * (y - y2 * v)
-        u = along / (edge_x * edge_x + edge_y * edge_y)
-        return place_x + step_x * u, place_y + step_y * v
+        # Eqs. 13-15, as -c0, c1 / 2 and c2 / 4. Eq. 14's slip is mended: it ends in a1 b2 - a2 b1.
+        c0 = torch.addcmul(x1 * y, y1, x, value=-1)
+        c1 = torch.addcmul(x1 * y2, x2, y1, value=-1)
+        c1 = torch.addcmul(torch.addcmul(c1, y3, x), x3, y, value=-1)
+        c2 = torch.addcmul(x3 * y2, x2, y3, value=-1)
+        # The root is the determinant at the point. As c2 v <= 0, c1 is at least that at v = 0, so
+        # positive, too: nothing cancels, whichever way the tile narrows, and a vanishing c2 is no
+        # exception (Eq. 16).
+        root = torch.addcmul(c1 * c1, c0, c2, value=4)
+        v = c0 / (c1 + root.clamp(min=torch.finfo(x.dtype).tiny).sqrt())
+        # Eq. 17, whose denominator is positive, because T_x increases along rows.
+        u = torch.addcmul(x, x2, v, value=-2) / torch.addcmul(x1, x3, v, value=2)
+        step_x, step_y = self.step
+        return torch.add(place_x, u, alpha=step_x), torch.add(place_y, v, alpha=step_y)
 
 
 @constant

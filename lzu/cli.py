@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("prior", _prior, "make the fixed saliency prior and its picture")
     sub = verb("picture", _picture, "draw a frame zoomed and unzoomed, and the boxes' sizes")
     sub.add_argument("--to", dest="to_scale", type=float, default=0.5)
+    verb("analysis", _analysis, "measure Eq. 18 and draw the figures of the paper's analysis")
     sub = verb("train", _train, "train a run; goes on where a killed one stopped", of_run=True)
     sub.add_argument("--processes", type=int, default=1, help="GPUs that train together")
     sub.add_argument("--launcher", choices=("none", "pytorch"), default="none")
@@ -169,6 +170,12 @@ def _picture(options: argparse.Namespace) -> None:
     boxes = read_json(paths.annotations("train"))
     plot_box_statistics(boxes, paths.figures, paths.box_statistics.stem, forms=("png",))
     draw_zoom(suite, paths, options.to_scale, paths.zoom_picture)
+
+
+def _analysis(options: argparse.Namespace) -> None:
+    from lzu.runs.analysis import analyse
+
+    analyse(*_suite(options))
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -72,7 +72,7 @@ def nonseparable_nodes(saliency: Tensor, *, fwhm: float = 22.0, anti_crop: bool 
     dtype = saliency.dtype if saliency.dtype == torch.float64 else torch.float32
     h, w = saliency.shape[2:]
     settings = (min(h, w) - 1, float(fwhm), bool(anti_crop), torch.float64, saliency.device)
-    along_y, along_x = _folded_kernels(h, *settings), _folded_kernels(w, *settings)
+    along_y, along_x = folded_kernels(h, *settings), folded_kernels(w, *settings)
     # In float64, which autocast and TF32 leave alone.
     columns = saliency.double() @ along_x.transpose(1, 2)
     weight, attraction_x = (along_y[0] @ columns).unbind(1)
@@ -90,14 +90,14 @@ def _require_fwhm(fwhm: float) -> None:
 def _axis_nodes(marginal: Tensor, radius: int, fwhm: float, anti_crop: bool) -> Tensor:
     """Return T (B, n) at the lattice points of one axis, from the marginal saliency (B, n)."""
     n, dtype, device = marginal.shape[1], marginal.dtype, marginal.device
-    kernels = _folded_kernels(n, radius, fwhm, anti_crop, dtype, device)
+    kernels = folded_kernels(n, radius, fwhm, anti_crop, dtype, device)
     # A product and a sum rather than a matmul: autocast and TF32 would round the latter.
     weight, attraction = (marginal[:, None, None, :] * kernels).sum(-1).unbind(1)
     return coordinates(n, float(n - 1), dtype, device) + attraction / weight
 
 
 @constant
-def _folded_kernels(
+def folded_kernels(
     n: int, radius: int, fwhm: float, anti_crop: bool, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """Return (2, n, n): sums over padded cells, written as sums over the n cells themselves.

@@ -6,12 +6,14 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from lzu import fused
 from lzu.lattice import as_size, content_extent, is_compiling
 from lzu.pyramid import unzoom_downsampled
 from lzu.warp import Warp
 
 Features = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 Levels = Literal["exact", "downsampled"]
+Backend = Literal["torch", "triton"]
 
 
 class ZoomUnzoom(nn.Module):
@@ -27,9 +29,12 @@ class ZoomUnzoom(nn.Module):
             when it is set, whatever `check` says.
         levels: "exact" inverts the warp at the cells of every feature map; "downsampled" inverts
             it on a grid of `size` and interpolates, as the paper does (4.2): see `lzu.pyramid`.
+        backend: "triton" runs the kernels of `lzu.kernels`, on a GPU, in float32, float16 and
+            bfloat16, where no gradient is wanted; elsewhere, and with "torch", PyTorch's operators.
 
     Raises:
-        TypeError, ValueError: as `Warp.from_saliency`; or `levels` is neither.
+        TypeError, ValueError: as `Warp.from_saliency`; or `levels` or `backend` is neither, or the
+            kernels are wanted for downsampled levels.
 
     >>> lens = ZoomUnzoom(torch.rand(1, 1, 31, 51) + 0.1, size=(60, 96), fwhm=10)
     >>> zoomed, warp = lens.zoom(torch.rand(2, 3, 120, 192))
@@ -50,11 +55,18 @@ class ZoomUnzoom(nn.Module):
         anti_crop: bool = True,
         check: bool = True,
         levels: Levels = "exact",
+        backend: Backend = "torch",
     ) -> None:
         super().__init__()
         if levels not in get_args(Levels):
             raise ValueError(f'levels must be "exact" or "downsampled", got {levels!r}')
-        self.size, self.levels = as_size(size), levels
+        if backend not in get_args(Backend):
+            raise ValueError(f'backend must be "torch" or "triton", got {backend!r}')
+        if backend == "triton" and levels == "downsampled":
+            raise ValueError(
+                'the kernels invert every level: use levels="exact", or backend="torch"'
+            )
+        self.size, self.levels, self.backend = as_size(size), levels, backend
         self.fwhm, self.separable, self.anti_crop, self.check = fwhm, separable, anti_crop, check
         self._fixed: tuple[Tensor, tuple, Warp] | None = None
         if isinstance(saliency, Tensor) and not isinstance(saliency, nn.Parameter):
@@ -87,6 +99,8 @@ class ZoomUnzoom(nn.Module):
         if not inputs and not isinstance(self.saliency, Tensor):
             inputs = (images,)
         warp = self.warp(*inputs)
+        if self.backend == "triton":
+            return fused.zoom(warp, images, self.size), warp
         return warp.zoom(images, self.size), warp
 
     def unzoom(
@@ -123,7 +137,9 @@ class ZoomUnzoom(nn.Module):
             if len(strides) != len(features):
                 raise ValueError(f"{len(features)} feature maps, but {len(strides)} strides")
             extents = [content_extent(self.size, stride) for stride in strides]
-        if self.levels == "downsampled":
+        if self.backend == "triton":
+            unzoomed = fused.unzoom(warp, features, extents)
+        elif self.levels == "downsampled":
             unzoomed = unzoom_downsampled(features, warp, finest=self.size, extents=extents)
         else:
             unzoomed = [
@@ -144,11 +160,12 @@ class ZoomUnzoom(nn.Module):
         kind = "fixed" if self.is_fixed else "learned" if self._parameters else "adaptive"
         return (
             f"{kind}, size={self.size}, fwhm={self.fwhm:g}, separable={self.separable}, "
-            f"anti_crop={self.anti_crop}, levels={self.levels}"
+            f"anti_crop={self.anti_crop}, levels={self.levels}, backend={self.backend}"
         )
 
     def _make_warp(self, saliency: Tensor, check: bool | None = None) -> Warp:
-        return Warp.from_saliency(
+        make = fused.from_saliency if self.backend == "triton" else Warp.from_saliency
+        return make(
             saliency,
             fwhm=self.fwhm,
             separable=self.separable,

@@ -221,9 +221,10 @@ class NonseparableNodes:
 def _at_grid(grid: Tensor, size: Size) -> Tensor:
     """Return T (B, H, W, 2) at `size` coordinates from 0 to 1, both ends included."""
     h, w = grid.shape[1:3]
+    planes = grid.permute(3, 0, 1, 2)
     tile, fraction = grid_tiles(h, size[0], grid.dtype, grid.device)
-    low, high = grid.index_select(1, tile), grid.index_select(1, tile + 1)
-    rows = torch.lerp(low, high, fraction.view(-1, 1, 1))
+    low, high = planes.index_select(2, tile), planes.index_select(2, tile + 1)
+    planes = torch.lerp(low, high, fraction.unsqueeze(1))
     tile, fraction = grid_tiles(w, size[1], grid.dtype, grid.device)
-    low, high = rows.index_select(2, tile), rows.index_select(2, tile + 1)
-    return torch.lerp(low, high, fraction.view(-1, 1))
+    low, high = planes.index_select(3, tile), planes.index_select(3, tile + 1)
+    return torch.lerp(low, high, fraction).permute(1, 2, 3, 0)

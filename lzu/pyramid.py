@@ -85,7 +85,7 @@ def downsampled_grid(
     size = as_size(size, minimum=1)
     extent = as_extent(extent, size)
     finest = as_size(finest, "finest")
-    return warp._remember(
+    return warp.remembered(
         ("downsampled", finest, size, extent),
         lambda: downsample_inverse(warp.unzoom_grid(finest), size, extent),
     )

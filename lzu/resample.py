@@ -35,7 +35,7 @@ def sample(images: Tensor, grid: Tensor, *, name: str = "images") -> Tensor:
         padding_mode="border",
         align_corners=True,
     ).to(images.dtype)
-    return sampled.contiguous(memory_format=_memory_format(images))
+    return sampled.contiguous(memory_format=memory_format_of(images))
 
 
 def require_images(images: Tensor, name: str = "images") -> None:
@@ -55,7 +55,7 @@ def broadcast_batch(given: int, warps: int, name: str) -> int:
     return warps if given == 1 else given
 
 
-def _memory_format(images: Tensor) -> torch.memory_format:
+def memory_format_of(images: Tensor) -> torch.memory_format:
     if images.is_contiguous() or not images.is_contiguous(memory_format=torch.channels_last):
         return torch.contiguous_format
     return torch.channels_last

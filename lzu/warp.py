@@ -1,6 +1,6 @@
 """The warp T: zoom images by it, unzoom features by its inverse."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -190,6 +190,11 @@ class Warp:
         return self.nodes.y
 
     @property
+    def is_separable(self) -> bool:
+        """Whether the axes warp independently."""
+        return isinstance(self.nodes, SeparableNodes)
+
+    @property
     def crops(self) -> bool:
         """Whether the range of T may be other than the unit square."""
         return self.nodes.crops
@@ -314,7 +319,7 @@ class Warp:
             (B, H, W, 2), (x, y) in [-1, 1], `align_corners=True`, in the warp's dtype.
         """
         size = as_size(size)
-        return self._remember(("zoom", size), lambda: self.nodes.zoom_grid(size))
+        return self.remembered(("zoom", size), lambda: self.nodes.zoom_grid(size))
 
     def unzoom_grid(self, size: Sequence[int], extent: Sequence[float] | None = None) -> Tensor:
         """Return T^-1 over a map of `size` = (H, W) as `grid_sample`'s grid (Eq. 7).
@@ -329,7 +334,7 @@ class Warp:
         """
         size = as_size(size, minimum=1)
         extent = as_extent(extent, size)
-        return self._remember(
+        return self.remembered(
             ("unzoom", size, extent), lambda: self.nodes.unzoom_grid(size, extent)
         )
 
@@ -340,7 +345,7 @@ class Warp:
         """
         size = as_size(size, minimum=1)
         extent = as_extent(extent, size)
-        return self._remember(("valid", size, extent), lambda: self.nodes.valid_mask(size, extent))
+        return self.remembered(("valid", size, extent), lambda: self.nodes.valid_mask(size, extent))
 
     def magnification(
         self, size: Sequence[int], *, frame: str = "source", per_axis: bool = False
@@ -366,7 +371,8 @@ class Warp:
             raise ValueError(f'frame must be "source" or "zoomed", got {frame!r}')
         return self.nodes.magnification(as_size(size), frame, per_axis)
 
-    def _remember(self, key: tuple, build) -> Tensor:
+    def remembered(self, key: tuple, build: Callable[[], Tensor]) -> Tensor:
+        """Return what `build` makes; a `fixed` warp makes it once for a key."""
         if self._grids is None or is_compiling():
             return build()
         if key not in self._grids:

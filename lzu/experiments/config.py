@@ -289,6 +289,11 @@ def planned_runs(suite: Suite) -> list[Run]:
     return runs_for("table1", suite.suite, task.seeds, selection)
 
 
+def has_prior(suite: Suite) -> bool:
+    """Whether any of the suite's runs zooms by a prior, so that there is one to analyse."""
+    return any(run.method in FROM_PRIOR for run in planned_runs(suite))
+
+
 def frame_size(native_size: tuple[int, int], scale: float) -> tuple[int, int]:
     """(height, width) in pixels of the native size at `scale`, to the nearest pixel."""
     return round(native_size[0] * scale), round(native_size[1] * scale)

@@ -7,6 +7,14 @@ from pathlib import Path
 from lzu.experiments.config import Prior, Suite, Weights
 from lzu.experiments.run import Run
 
+LEVEL_ERROR = Path("analysis") / "level_error.json"
+ANALYSIS_FIGURES = (
+    "figure2_attraction",
+    "figure3_variants",
+    "figure5_axis_inverse",
+    "figure10_lattices",
+)
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -86,3 +94,17 @@ class Paths:
     def box_statistics(self) -> Path:
         """How large the training boxes are, and where."""
         return self.figures / "box_statistics.png"
+
+    @property
+    def level_error(self) -> Path:
+        """The errors of downsampled inverses (Eq. 18)."""
+        return self.root / LEVEL_ERROR
+
+    def kept_level_errors(self) -> list[Path]:
+        """Such files under version control, one a machine."""
+        return sorted(self.measured.glob(f"*/{LEVEL_ERROR}"))
+
+    @property
+    def analysis_figures(self) -> dict[str, Path]:
+        """Name -> the PNG file of each figure of the analysis."""
+        return {name: self.figures / f"{name}.png" for name in ANALYSIS_FIGURES}

@@ -85,3 +85,18 @@ def to_latex(grid: Grid) -> str:
     for group in grid.groups:
         parts += [r"\midrule", *map(joined, group)]
     return "\n".join([*parts, r"\bottomrule", r"\end{tabular}"])
+
+
+def latex_environment(caption: str, label: str, grid: Grid, notes: list[str]) -> str:
+    """A `table` environment around `grid`, labelled tab:`label`, with notes below."""
+    lines = [
+        r"\begin{table}",
+        r"\centering\footnotesize",
+        rf"\caption{{{escape_latex(caption)}}}",
+        rf"\label{{tab:{label}}}",
+        to_latex(grid),
+        r"\par\medskip\raggedright",
+        "\\\\\n".join(map(escape_latex, notes)),
+        r"\end{table}",
+    ]
+    return "\n".join(line for line in lines if line)

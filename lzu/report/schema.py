@@ -14,10 +14,13 @@ from lzu.files import read_json
 
 METRICS_SCHEMA_NAME = "lzu-metrics/1"
 TIMING_SCHEMA_NAME = "lzu-timing/1"
+LEVEL_ERROR_SCHEMA_NAME = "lzu-level-error/1"
 
 DETECTION2D_METRICS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
 DETECTION3D_METRICS = ("NDS", "mAP", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
 SAMPLES = ("baseline", "added", "end_to_end", "end_to_end_baseline")
+LEVEL_CELLS = ("aligned", "half_pixel", "stride")
+LEVEL_UNITS = ("image", "finest", "level")
 SUMMARY = ("baseline_ms", "added_ms", "latency_ms", "end_to_end_ms", "end_to_end_ratio")
 
 TEXT = {"type": "string", "minLength": 1}
@@ -28,7 +31,7 @@ SCALE = {"type": "number", "exclusiveMinimum": 0}
 PERCENT = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
 
 
-def _closed(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+def closed(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """An object with exactly these keys, all required but the `optional` ones."""
     return {
         "type": "object",
@@ -47,7 +50,7 @@ RUN_OF_ALL_SEEDS = {
     "options": {"type": "object", "additionalProperties": {"type": "string"}},
 }
 
-PROVENANCE = _closed(
+PROVENANCE = closed(
     {
         "git_commit": {"type": ["string", "null"], "pattern": "^[0-9a-f]{40,64}$"},
         "git_dirty": {"type": ["boolean", "null"]},
@@ -70,14 +73,14 @@ PROVENANCE = _closed(
 )
 
 METRICS_OF_TASK = {
-    "detection2d": _closed({name: PERCENT for name in DETECTION2D_METRICS}),
+    "detection2d": closed({name: PERCENT for name in DETECTION2D_METRICS}),
     "segmentation": {
         "type": "object",
         "properties": {"mIoU": PERCENT},
         "required": ["mIoU"],
         "additionalProperties": PERCENT,
     },
-    "detection3d": _closed(
+    "detection3d": closed(
         {
             name: PERCENT if name in ("NDS", "mAP") else {"type": ["number", "null"], "minimum": 0}
             for name in DETECTION3D_METRICS
@@ -86,11 +89,11 @@ METRICS_OF_TASK = {
 }
 
 METRICS_SCHEMA = {
-    **_closed(
+    **closed(
         {
             "schema": {"const": METRICS_SCHEMA_NAME},
-            "run": _closed({**RUN_OF_ALL_SEEDS, "seed": COUNT}),
-            "dataset": _closed(
+            "run": closed({**RUN_OF_ALL_SEEDS, "seed": COUNT}),
+            "dataset": closed(
                 {
                     "name": TEXT,
                     "source": {"enum": ["real", "synthetic"]},
@@ -101,7 +104,7 @@ METRICS_SCHEMA = {
             ),
             "metrics": {"type": "object"},
             "config_hash": {"type": "string", "pattern": "^[0-9a-f]{8,64}$"},
-            "training": _closed(
+            "training": closed(
                 {
                     "initial_weights": TEXT,
                     "iterations": COUNT,
@@ -122,10 +125,10 @@ METRICS_SCHEMA = {
     ],
 }
 
-TIMING_SCHEMA = _closed(
+TIMING_SCHEMA = closed(
     {
         "schema": {"const": TIMING_SCHEMA_NAME},
-        "run": _closed(RUN_OF_ALL_SEEDS),
+        "run": closed(RUN_OF_ALL_SEEDS),
         "device": TEXT,
         "dtype": TEXT,
         "threads": {"type": "integer", "minimum": 1},
@@ -133,19 +136,62 @@ TIMING_SCHEMA = _closed(
         "synchronised": {"type": "boolean"},
         "batch": {"const": 1},
         "shapes": {"type": "object"},
-        "samples_ms": _closed(
+        "samples_ms": closed(
             {name: {"type": "array", "items": NON_NEGATIVE, "minItems": 1} for name in SAMPLES}
         ),
-        "summary": _closed({name: NON_NEGATIVE for name in SUMMARY}),
+        "summary": closed({name: NON_NEGATIVE for name in SUMMARY}),
         "provenance": PROVENANCE,
     }
 )
 
+SIZE = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2}
+PIXELS = closed({name: NON_NEGATIVE for name in LEVEL_UNITS})
+
+LEVEL_ERROR_SCHEMA = closed(
+    {
+        "schema": {"const": LEVEL_ERROR_SCHEMA_NAME},
+        "suite": RUN_OF_ALL_SEEDS["suite"],
+        "prior": closed({"parameters": {"type": "object"}, "source": {"type": "object"}}),
+        "warp": closed({"lattice": SIZE, "fwhm": SCALE, "anti_crop": {"type": "boolean"}}),
+        "dtype": TEXT,
+        "readings": {
+            "type": "array",
+            "minItems": 1,
+            "items": closed(
+                {
+                    "separable": {"type": "boolean"},
+                    "image": SIZE,
+                    "finest": SIZE,
+                    "cells": {"enum": list(LEVEL_CELLS)},
+                    "levels": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": closed(
+                            {
+                                "divisor": {"type": "integer", "minimum": 2},
+                                "size": SIZE,
+                                "mean_px": PIXELS,
+                                "largest_px": PIXELS,
+                            }
+                        ),
+                    },
+                }
+            ),
+        },
+        "provenance": PROVENANCE,
+    }
+)
+
+_SCHEMAS = {
+    METRICS_SCHEMA_NAME: METRICS_SCHEMA,
+    TIMING_SCHEMA_NAME: TIMING_SCHEMA,
+    LEVEL_ERROR_SCHEMA_NAME: LEVEL_ERROR_SCHEMA,
+}
+
 
 @cache
 def _validator(name: str) -> jsonschema.Draft202012Validator:
-    schema = {METRICS_SCHEMA_NAME: METRICS_SCHEMA, TIMING_SCHEMA_NAME: TIMING_SCHEMA}[name]
-    return jsonschema.Draft202012Validator(schema)
+    return jsonschema.Draft202012Validator(_SCHEMAS[name])
 
 
 def _check(value: Any, name: str, path: str | os.PathLike[str]) -> None:
@@ -208,4 +254,23 @@ def read_timing(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The checked content of a timing file; raises UserError as `validate_timing` does."""
     value = read_json(path)
     validate_timing(value, path)
+    return value
+
+
+def read_level_error(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The checked content of a file of Eq. 18's errors.
+
+    Its readings of the equation differ in the warp ("separable"), in where the inverse is exact
+    ("finest", (H', W')) and in how a level's cells lie to that grid ("cells"): "aligned", as
+    Eq. 18 says, "half_pixel", interpolated there by `F.interpolate` with `align_corners=False`, or
+    "stride", every d-th point of it. Errors are in pixels of the zoomed "image", of the "finest"
+    grid and of the "level".
+
+    Raises
+    ------
+    UserError
+        naming `path`, the first offending key and what is wrong with it.
+    """
+    value = read_json(path)
+    _check(value, LEVEL_ERROR_SCHEMA_NAME, path)
     return value

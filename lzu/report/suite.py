@@ -4,13 +4,14 @@ import shutil
 from pathlib import Path
 
 from lzu.errors import UserError
-from lzu.experiments.config import Suite, planned_runs
+from lzu.experiments.config import Suite, has_prior, planned_runs
 from lzu.experiments.paths import Paths
 from lzu.files import write_atomic
+from lzu.report.analysis_level_error import read_published_errors, write_level_error_table
 from lzu.report.collect import collect, find_result_files, read_collected, write_collected
 from lzu.report.comparison import TableReport, compare
 from lzu.report.figures import write_tradeoff
-from lzu.report.schema import read_metrics, read_timing
+from lzu.report.schema import read_level_error, read_metrics, read_timing
 from lzu.report.summary import print_summary
 from lzu.report.tables import write_table
 
@@ -35,8 +36,14 @@ def collect_suite(suite: Suite, paths: Paths) -> None:
 
 
 def make_tables(suite: Suite, paths: Paths) -> None:
-    """Write the suite's tables."""
+    """Write the suite's tables: Table 1, and Eq. 18's errors if they were measured."""
     write_table(_table1(suite, paths), paths.tables)
+    errors = _level_error(suite, paths)
+    if errors is None:
+        print("Eq. 18: no errors of downsampled inverses were measured, so its table is left out")
+        return
+    published = read_published_errors(paths.results / "published")
+    write_level_error_table(read_level_error(errors), published, paths.tables)
 
 
 def make_figures(suite: Suite, paths: Paths) -> None:
@@ -51,6 +58,8 @@ def show(suite: Suite, paths: Paths) -> None:
         paths.tables / "table1.csv",
         paths.tables / "table1.tex",
         paths.figures / "figure7_detection2d.png",
+        *sorted(paths.tables.glob("eq18.md")),
+        *(path for path in paths.analysis_figures.values() if path.exists()),
         *sorted(paths.root.glob("priors/*/*.png")),
         *sorted(paths.root.glob("report.zip")),
     ]
@@ -58,7 +67,7 @@ def show(suite: Suite, paths: Paths) -> None:
 
 
 def keep(suite: Suite, paths: Paths) -> None:
-    """Copy the suite's metrics and timing files to `results/measured/<suite>/<machine>/`.
+    """Copy the suite's metrics, timings and Eq. 18 to `results/measured/<suite>/<machine>/`.
 
     Only files that pass their schema are kept, and none of a working tree with changes, whose
     code nobody could find again.
@@ -66,6 +75,8 @@ def keep(suite: Suite, paths: Paths) -> None:
     runs = planned_runs(suite)
     readers = {paths.run(run, "metrics.json"): read_metrics for run in runs}
     readers |= {paths.timing(run): read_timing for run in runs}
+    if has_prior(suite):
+        readers[paths.level_error] = read_level_error
     contents = {path: read(path) for path, read in readers.items()}
     dirty = [path for path, content in contents.items() if content["provenance"]["git_dirty"]]
     if dirty:
@@ -82,6 +93,21 @@ def keep(suite: Suite, paths: Paths) -> None:
 def _copy(source: Path, target: Path) -> None:
     with write_atomic(target) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def _level_error(suite: Suite, paths: Paths) -> Path | None:
+    """The file of Eq. 18's errors: this run's, or the one that is kept; None if there is none."""
+    if suite.mode == "compute":
+        return paths.level_error if has_prior(suite) else None
+    kept = {path.parents[1].name: path for path in paths.kept_level_errors()}
+    if suite.machine is not None:
+        return kept.get(suite.machine)
+    if len(kept) > 1:
+        raise UserError(
+            f"Eq. 18's errors come from several machines ({', '.join(kept)}); choose one with "
+            "machine"
+        )
+    return next(iter(kept.values()), None)
 
 
 def _table1(suite: Suite, paths: Paths) -> TableReport:

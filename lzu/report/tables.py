@@ -11,7 +11,7 @@ from typing import Any
 from lzu.experiments.registry import Column
 from lzu.files import write_atomic, write_text
 from lzu.report.comparison import CellResult, PairedResult, RowResult, TableReport
-from lzu.report.grid import DASH, Grid, Line, escape_latex, to_latex, to_markdown, to_text
+from lzu.report.grid import DASH, Grid, Line, latex_environment, to_markdown, to_text
 from lzu.report.statistics import Estimate
 
 TEXT_WIDTH = 120
@@ -169,25 +169,13 @@ def markdown_table(report: TableReport) -> str:
 
 def latex_table(report: TableReport) -> str:
     """The whole table as LaTeX `table` environments; needs the booktabs package."""
-
-    def environment(caption: str, label: str, grid: Grid, notes: list[str]) -> str:
-        lines = [
-            r"\begin{table}",
-            r"\centering\footnotesize",
-            rf"\caption{{{escape_latex(caption)}}}",
-            rf"\label{{tab:{label}}}",
-            to_latex(grid),
-            r"\par\medskip\raggedright",
-            "\\\\\n".join(map(escape_latex, notes)),
-            r"\end{table}",
-        ]
-        return "\n".join(line for line in lines if line)
-
     name = f"{report.table.name}-{report.suite}"
-    parts = [environment(_title(report), name, values_grid(report), _below(report))]
+    parts = [latex_environment(_title(report), name, values_grid(report), _below(report))]
     if report.paired:
         sentences = verdict_sentences(report)
-        parts.append(environment(PAIRED_TITLE, f"{name}-paired", paired_grid(report), sentences))
+        parts.append(
+            latex_environment(PAIRED_TITLE, f"{name}-paired", paired_grid(report), sentences)
+        )
     return "% \\usepackage{booktabs}\n" + "\n\n".join(parts) + "\n"
 
 
@@ -242,7 +230,8 @@ PAIRED_FIELDS = (
 )
 
 
-def _write_csv(path: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
+def write_csv(path: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
+    """Write `rows` under a header of `names`, atomically."""
     with write_atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, names, lineterminator="\n")
         writer.writeheader()
@@ -261,8 +250,8 @@ def write_table(report: TableReport, folder: str | os.PathLike[str]) -> dict[str
     paths = {form: Path(folder) / f"{name}.{form}" for form in ("csv", "md", "tex", "txt")}
     paths["paired"] = Path(folder) / f"{name}_paired.csv"
     rows = [_value_fields(result) for result in report.rows]
-    _write_csv(paths["csv"], list(rows[0]), rows)
-    _write_csv(paths["paired"], list(PAIRED_FIELDS), [_paired_fields(x) for x in report.paired])
+    write_csv(paths["csv"], list(rows[0]), rows)
+    write_csv(paths["paired"], list(PAIRED_FIELDS), [_paired_fields(x) for x in report.paired])
     write_text(paths["md"], markdown_table(report))
     write_text(paths["tex"], latex_table(report))
     write_text(paths["txt"], text_table(report))

@@ -58,27 +58,34 @@ def uniform_nodes(lattice: Sequence[int]) -> Array:
     return grid_nodes(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
 
 
-def _lines(nodes: Array, axis: int) -> Array:
-    """Evenly spaced lattice lines across `axis`, at most MOST_LINES: (lines, points, 2).
+def _lines(nodes: Array, axis: int, most: int) -> Array:
+    """Evenly spaced lattice lines across `axis`, at most `most`: (lines, points, 2).
 
     Between nodes they are interpolated, which is exact: the warp is linear there.
     """
     nodes = np.moveaxis(nodes, axis, 0)
     count = nodes.shape[0]
-    position = np.linspace(0, count - 1, min(count, MOST_LINES))
+    position = np.linspace(0, count - 1, min(count, most))
     before = np.minimum(position.astype(int), count - 2)
     share = (position - before)[:, None, None]
     return nodes[before] * (1 - share) + nodes[before + 1] * share
 
 
-def _draw_grid(axes: Axes, nodes: Array, size: tuple[int, int], colour: str, width: float) -> None:
-    """Lattice lines in pixels of an image of (height, width)."""
+def draw_grid(
+    axes: Axes,
+    nodes: Array,
+    size: tuple[int, int],
+    colour: str,
+    width: float,
+    most: int = MOST_LINES,
+) -> None:
+    """Lattice lines, at most `most` each way, in pixels of an image of (height, width)."""
     pixels = nodes * [size[1] - 1, size[0] - 1]
-    lines = [*_lines(pixels, 0), *_lines(pixels, 1)]
+    lines = [*_lines(pixels, 0, most), *_lines(pixels, 1, most)]
     axes.add_collection(LineCollection(lines, colors=colour, linewidths=width, zorder=3))
 
 
-def _extent(shape: Sequence[int], size: tuple[int, int]) -> tuple[float, float, float, float]:
+def map_extent(shape: Sequence[int], size: tuple[int, int]) -> tuple[float, float, float, float]:
     """Where to draw a map of `shape` over an image of (height, width), for `imshow`.
 
     The first and last cells are centred on the first and last pixels (align_corners=True), so that
@@ -88,7 +95,7 @@ def _extent(shape: Sequence[int], size: tuple[int, int]) -> tuple[float, float, 
     return (-half_x, size[1] - 1 + half_x, size[0] - 1 + half_y, -half_y)
 
 
-def _frame(axes: Axes, size: tuple[int, int], title: str) -> None:
+def fit_frame(axes: Axes, size: tuple[int, int], title: str) -> None:
     """Fit the axes to an image of (height, width), pixel centres at whole numbers, no ticks."""
     axes.set(xlim=(-0.5, size[1] - 0.5), ylim=(size[0] - 0.5, -0.5), xticks=[], yticks=[])
     axes.set_aspect("equal")
@@ -143,21 +150,21 @@ def prior_figure(
         figure = Figure(figsize=(11, 1.4 + 11 / 3 * height / width), layout="constrained")
         (left, middle, right), bars = figure.subplots(2, 3, height_ratios=(1, 0.05))
         cells = left.imshow(
-            saliency / saliency.sum(), extent=_extent(saliency.shape, image_size), cmap="viridis"
+            saliency / saliency.sum(), extent=map_extent(saliency.shape, image_size), cmap="viridis"
         )
-        _frame(left, image_size, f"Saliency, {saliency.shape[0]}×{saliency.shape[1]} cells")
+        fit_frame(left, image_size, f"Saliency, {saliency.shape[0]}×{saliency.shape[1]} cells")
         figure.colorbar(cells, cax=bars[0], orientation="horizontal", label="share of the sum")
-        _draw_grid(middle, nodes, image_size, GRID_LINE, 0.8)
-        _frame(middle, image_size, "Warp grid on the image plane")
+        draw_grid(middle, nodes, image_size, GRID_LINE, 0.8)
+        fit_frame(middle, image_size, "Warp grid on the image plane")
         bars[1].set_axis_off()
         bars[1].text(0.5, 0.5, "dense lines: enlarged by the zoom", ha="center", va="center")
         areas = right.imshow(
             np.ma.masked_less_equal(magnification, 0),
-            extent=_extent(magnification.shape, image_size),
+            extent=map_extent(magnification.shape, image_size),
             cmap="RdBu_r",
             norm=_magnification_norm(magnification),
         )
-        _frame(right, image_size, "Magnification of areas")
+        fit_frame(right, image_size, "Magnification of areas")
         bar = figure.colorbar(areas, cax=bars[2], orientation="horizontal", label="× uniform")
         _plain_ticks(bar, areas.norm)
         if title is not None:
@@ -188,7 +195,8 @@ def write_prior_picture(
     return _save(figure, path)
 
 
-def _check_image(name: str, image: NDArray) -> NDArray:
+def check_image(name: str, image: NDArray) -> NDArray:
+    """Return `image`; a ValueError unless it is (H, W, 3) uint8."""
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"{name} must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
@@ -220,9 +228,9 @@ def zoom_figure(
     """
     nodes = grid_nodes(x, y)
     panels = [
-        ("Image with the warp grid", _check_image("image", image), nodes),
-        ("Zoomed", _check_image("zoomed", zoomed), uniform_nodes(nodes.shape[:2])),
-        ("Unzoomed", _check_image("unzoomed", unzoomed), nodes),
+        ("Image with the warp grid", check_image("image", image), nodes),
+        ("Zoomed", check_image("zoomed", zoomed), uniform_nodes(nodes.shape[:2])),
+        ("Unzoomed", check_image("unzoomed", unzoomed), nodes),
     ]
     height, width = panels[0][1].shape[:2]
     with styled():
@@ -231,8 +239,8 @@ def zoom_figure(
         for axes, (title, picture, lines) in zip(figure.subplots(1, 3), panels, strict=True):
             size = (picture.shape[0], picture.shape[1])
             axes.imshow(picture, interpolation="antialiased")
-            _draw_grid(axes, lines, size, "#ffffff90", 0.6)
-            _frame(axes, size, title)
+            draw_grid(axes, lines, size, "#ffffff90", 0.6)
+            fit_frame(axes, size, title)
     return figure
 
 

@@ -142,6 +142,7 @@ SELECTION = {"uniform": (0.25, 0.5, 0.75), "lzu_fixed": (0.25, 0.5, 0.75)}
 def constructed() -> SimpleNamespace:
     """The makers of this file, as a fixture: tests cannot import from one another's folders."""
     return SimpleNamespace(
+        provenance=provenance,
         metrics_of=metrics_of,
         timing_of=timing_of,
         invented_metrics=invented_metrics,

@@ -40,6 +40,7 @@ def test_tables_and_figures_rebuild_from_kept_results(request, results):
     assert len(kept) == 12
     assert "3 paired seeds" in " ".join(done.stdout.split())
     assert (results / "demo" / "figures" / "figure7_detection2d.png").stat().st_size > 10_000
+    assert "Nearest to the published" in (results / "demo" / "tables" / "eq18.txt").read_text()
 
 
 def test_a_suite_with_nothing_kept_says_so(request, tmp_path):

@@ -9,6 +9,7 @@ from lzu.errors import UserError
 from lzu.experiments.run import Run
 from lzu.report.schema import (
     DETECTION3D_METRICS,
+    read_level_error,
     read_metrics,
     read_timing,
     validate_metrics,
@@ -46,6 +47,10 @@ def test_every_committed_result_is_valid(constructed):
     for path in kept.glob("*/*/runs/**/metrics.json"):
         value = read_metrics(path)
         assert value["run"]["suite"] == path.relative_to(kept).parts[0]
+        assert value["provenance"]["machine"] == path.relative_to(kept).parts[1]
+    for path in kept.glob("*/*/analysis/level_error.json"):
+        value = read_level_error(path)
+        assert value["suite"] == path.relative_to(kept).parts[0]
         assert value["provenance"]["machine"] == path.relative_to(kept).parts[1]
     for path in kept.glob("*/*/timing/**/*.json"):
         value = read_timing(path)

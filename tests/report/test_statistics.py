@@ -11,6 +11,7 @@ from scipy import stats
 from lzu.report.statistics import (
     Estimate,
     mean_interval,
+    median_interval,
     paired_difference,
     student_t_quantile,
     student_t_within,
@@ -67,6 +68,37 @@ def test_student_t_refuses_what_it_is_not_defined_for(t, freedom):
 def test_confidence_is_between_0_and_1(confidence):
     with pytest.raises(ValueError, match="confidence"):
         student_t_quantile(confidence, 3)
+
+
+@given(
+    values=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60),
+    confidence=st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+)
+def test_a_medians_interval_is_the_narrowest_that_covers(values, confidence):
+    estimate = median_interval(values, confidence)
+    n, ordered = len(values), sorted(values)
+    assert estimate.value == pytest.approx(np.median(values))
+    covering = [
+        k for k in range(1, n // 2 + 1) if 1 - 2 * stats.binom.cdf(k - 1, n, 0.5) >= confidence
+    ]
+    if covering:
+        assert (estimate.low, estimate.high) == (ordered[covering[-1] - 1], ordered[-covering[-1]])
+    else:
+        assert estimate.low is estimate.high is None
+
+
+def test_a_medians_interval_covers_as_often_as_it_says():
+    draws = np.random.default_rng(0).exponential(size=(4000, 15)).tolist()
+    intervals = [median_interval(draw) for draw in draws]
+    covered = np.mean([one.low <= math.log(2) <= one.high for one in intervals])
+    # From the 4th to the 12th of 15: 96.5 %, seen with a standard error of 0.3 %.
+    assert 0.953 < covered < 0.977
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.nan]])
+def test_a_median_needs_finite_values(values):
+    with pytest.raises(ValueError, match="median_interval needs"):
+        median_interval(values)
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=2, max_size=8))

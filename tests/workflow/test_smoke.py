@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("mmdet")
 pytest.importorskip("snakemake")
 
+from lzu.experiments.paths import ANALYSIS_FIGURES
 from lzu.experiments.run import ADAPTIVE
-from lzu.report.schema import read_metrics, read_timing
+from lzu.report.schema import read_level_error, read_metrics, read_timing
 from tests.workflow.test_plans import jobs
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -62,6 +63,7 @@ def test_every_result_file_passes_its_schema(smoke):
     contents = [read_metrics(path) for path in metrics]
     assert {c["dataset"]["source"] for c in contents} == {"synthetic"}
     assert {c["training"]["initial_weights"] for c in contents} == {"scratch"}
+    assert len(read_level_error(smoke / "analysis" / "level_error.json")["readings"]) == 12
     for path in timings:
         timing = read_timing(path)
         added = timing["summary"]["added_ms"]
@@ -77,10 +79,14 @@ def test_tables_and_figures_are_made(smoke):
     assert "synthetic" in table
     for method in ("FOVEA", "LZU, adaptive", "LZU, learned"):
         assert method in table
-    for name in ("table1.csv", "table1.md", "table1.tex"):
+    for name in ("table1.csv", "table1.md", "table1.tex", "eq18.csv", "eq18.md", "eq18.tex"):
         assert (smoke / "tables" / name).stat().st_size > 100
     assert (smoke / "figures" / "figure7_detection2d.png").stat().st_size > 10_000
     assert list(smoke.glob("priors/detection2d/*.png"))
+    for name in ANALYSIS_FIGURES:
+        for form in ("png", "pdf", "svg"):
+            assert (smoke / "figures" / f"{name}.{form}").stat().st_size > 10_000
+    assert "0.0274" in (smoke / "tables" / "eq18.txt").read_text()
 
 
 def test_a_second_run_has_nothing_to_do(smoke, snakemake):
@@ -118,11 +124,13 @@ def test_a_changed_setting_reruns_what_uses_it_and_no_more(
     assert planned("rounds: 5", "rounds: 6") == {
         "time": 1, "collect": 1, "tables": 1, "figures": 1, "all": 1
     }  # fmt: skip
+    assert planned("seeds:", "prior: {fwhm: 16}\n  seeds:")["analysis"] == 1
     fixed = "lzu_fixed: {scales: [0.5], learning_rate: 0.01}"
     retrained = planned(fixed, fixed.replace("0.01", "0.02"))
     assert retrained["train"] == retrained["predict"] == retrained["score"] == 2
     assert "prepare" not in retrained
     assert "prior" not in retrained
+    assert "analysis" not in retrained
     assert planned("score_threshold: 0.005", "score_threshold: 0.5")["train"] == 4
 
 

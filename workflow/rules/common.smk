@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from lzu.errors import UserError
-from lzu.experiments.config import parse_suite, planned_runs, training_identity
+from lzu.experiments.config import has_prior, parse_suite, planned_runs, training_identity
 from lzu.experiments.paths import Paths
 from lzu.experiments.registry import TABLE_1
 from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, METHODS, Run
@@ -47,6 +47,8 @@ SUITE, PLANNED = checked(config)
 PATHS = Paths(SUITE)
 DETECTION = SUITE.detection2d
 RUNS = PLANNED if SUITE.mode == "compute" else []
+# whether there is a prior's warp to look at
+ANALYSED = SUITE.mode == "compute" and has_prior(SUITE)
 SPLITS = ("train", "val")
 # The verbs read the settings as Snakemake resolved them, --config included, from a file named by its
 # content: no later change of the suite reaches jobs that are under way. It is no input of any rule, or
@@ -110,18 +112,23 @@ def frames_of(wildcards):
 
 def prior_of_suite():
     """The prior, if any planned method has one."""
-    used = any(run.method in FROM_PRIOR for run in PLANNED)
-    return [PATHS.prior(DETECTION.prior)] if used else []
+    return [PATHS.prior(DETECTION.prior)] if has_prior(SUITE) else []
 
 
 def prior_pictures():
     """The picture of every prior in use, and of what its warp does to a frame."""
-    used = any(run.method in FROM_PRIOR for run in RUNS)
     return (
         [PATHS.prior_picture(DETECTION.prior), PATHS.zoom_picture, PATHS.box_statistics]
-        if used
+        if ANALYSED
         else []
     )
+
+
+def level_errors():
+    """The errors of downsampled inverses (Eq. 18), or those kept."""
+    if SUITE.mode == "compute":
+        return [PATHS.level_error] if ANALYSED else []
+    return PATHS.kept_level_errors()
 
 
 def initial_weights():
@@ -155,16 +162,26 @@ def timed_checkpoints():
 if SUITE.mode == "compute":
     checked_root(DETECTION.dataset)
 
-PUBLISHED = PATHS.results / "published" / TABLE_1.published_file
+PUBLISHED = [PATHS.results / "published" / name for name in (TABLE_1.published_file, "eq18.csv")]
 TABLES = [
     PATHS.tables / name
     for name in ("table1.csv", "table1.md", "table1.tex", "table1.txt", "table1_paired.csv")
 ]
+EQ18 = [PATHS.tables / f"eq18.{form}" for form in ("csv", "md", "tex", "txt") if level_errors()]
 FIGURES = [
     PATHS.figures / f"figure7_detection2d{view}.{form}"
     for view in ("", "_end_to_end")
     for form in ("png", "pdf", "svg")
 ]
+ANALYSIS_FIGURES = [
+    path.with_suffix(f".{form}")
+    for path in PATHS.analysis_figures.values()
+    for form in ("png", "pdf", "svg")
+]
 # Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
 # while what was made from it is there.
-TARGETS = [*TABLES, *FIGURES, *prior_pictures(), *results()]
+TARGETS = [
+    *(*TABLES, *EQ18, *FIGURES, *prior_pictures(), *results()),
+    *(level_errors() if ANALYSED else []),
+    *(ANALYSIS_FIGURES if ANALYSED else []),
+]

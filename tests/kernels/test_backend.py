@@ -1,0 +1,89 @@
+"""`ZoomUnzoom(backend="triton")` against the PyTorch path."""
+
+import pytest
+import torch
+
+from lzu import ZoomUnzoom, fused
+from tests.core.oracles import random_saliency
+
+SIZE, STRIDES = (12, 20), (4, 8)
+
+
+def lenses(saliency, device, **settings):
+    """Return the lens by PyTorch and the one by the kernels."""
+    settings = {"fwhm": 4, **settings}
+    return [
+        ZoomUnzoom(saliency, SIZE, backend=backend, **settings).to(device)
+        for backend in ("torch", "triton")
+    ]
+
+
+@pytest.fixture
+def used(monkeypatch):
+    """The kernels that ran, by name."""
+    names = []
+
+    class Watched:
+        def __getattr__(self, name):
+            names.append(name)
+            return getattr(kernels, name)
+
+    kernels = fused.kernels
+    monkeypatch.setattr(fused, "kernels", Watched())
+    return names
+
+
+@pytest.mark.parametrize("anti_crop", [True, False])
+@pytest.mark.parametrize("separable", [True, False])
+def test_it_gives_what_pytorch_gives(separable, anti_crop, device, used):
+    prior = random_saliency(0, (5, 6))
+    plain, fast = lenses(prior, device, separable=separable, anti_crop=anti_crop)
+    images = torch.rand(2, 3, 18, 30, device=device)
+    levels = [torch.rand(2, 4, 3, 5, device=device), torch.rand(2, 3, 2, 4, device=device)]
+    zoomed, warp = fast.zoom(images)
+    expected, same = plain.zoom(images)
+    torch.testing.assert_close(zoomed, expected)
+    unzoomed = fast.unzoom(levels, warp, strides=STRIDES)
+    torch.testing.assert_close(unzoomed, plain.unzoom(levels, same, strides=STRIDES))
+    if separable:
+        assert used == ["zoom", "unzoom"]
+    else:
+        assert used == ([] if not anti_crop else ["nonseparable_inverse"] * 2)
+
+
+def test_adaptive_saliency_becomes_nodes_in_a_launch(device, used):
+    saliency = random_saliency(1, (5, 6), batch=2).to(device)
+    plain, fast = lenses(lambda: saliency, device, check=False)
+    torch.testing.assert_close(fast.warp().x, plain.warp().x)
+    torch.testing.assert_close(fast.warp().y, plain.warp().y)
+    assert used == ["separable_nodes"] * 2
+
+
+def test_with_gradients_wanted_pytorch_does_it(device, used):
+    saliency = torch.nn.Parameter(random_saliency(2, (5, 6)))
+    plain, fast = lenses(saliency, device, check=False)
+    images = torch.rand(1, 3, 18, 30, device=device)
+    level = torch.rand(1, 4, 3, 5, device=device, requires_grad=True)
+    for lens in (plain, fast):
+        zoomed, warp = lens.zoom(images)
+        (zoomed.square().sum() + lens.unzoom(level, warp, strides=4).square().sum()).backward()
+    assert used == []
+    assert level.grad.abs().sum() > 0
+    with torch.no_grad():
+        fast.zoom(images)
+    assert used == ["separable_nodes", "zoom"]
+
+
+def test_bad_saliency_is_still_named(device):
+    bad = torch.zeros(1, 1, 5, 6, device=device)
+    lens = ZoomUnzoom(lambda: bad, SIZE, backend="triton")
+    with pytest.raises(ValueError, match="has 0 in cell"):
+        lens.warp()
+
+
+def test_bad_settings():
+    prior = random_saliency(0, (5, 6))
+    with pytest.raises(ValueError, match='backend must be "torch" or "triton", got \'cuda\''):
+        ZoomUnzoom(prior, SIZE, backend="cuda")
+    with pytest.raises(ValueError, match="the kernels invert every level"):
+        ZoomUnzoom(prior, SIZE, backend="triton", levels="downsampled")
