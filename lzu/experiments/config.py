@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lzu.errors import UserError
 from lzu.experiments.registry import runs_for
-from lzu.experiments.run import ADAPTIVE, Run
+from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, Run
 
 Scale = Annotated[float, Field(gt=0, le=2)]
 MethodName = Literal[
