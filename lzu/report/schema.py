@@ -88,6 +88,16 @@ METRICS_OF_TASK = {
     ),
 }
 
+# AP by bins of object size, the square root of a box's area in native pixels. Bins are given by
+# their lower edges; the last is open.
+SIZE_BINS = closed(
+    {
+        "lower_px": {"type": "array", "items": NON_NEGATIVE, "minItems": 1, "uniqueItems": True},
+        "AP": {"type": "array", "items": PERCENT},
+        "boxes": {"type": "array", "items": COUNT},
+    }
+)
+
 METRICS_SCHEMA = {
     **closed(
         {
@@ -103,6 +113,7 @@ METRICS_SCHEMA = {
                 }
             ),
             "metrics": {"type": "object"},
+            "size_bins": SIZE_BINS,
             "config_hash": {"type": "string", "pattern": "^[0-9a-f]{8,64}$"},
             "training": closed(
                 {
@@ -114,7 +125,8 @@ METRICS_SCHEMA = {
                 }
             ),
             "provenance": PROVENANCE,
-        }
+        },
+        optional=("size_bins",),
     ),
     "allOf": [
         {
@@ -205,7 +217,9 @@ def _check(value: Any, name: str, path: str | os.PathLike[str]) -> None:
 
 
 def validate_metrics(value: Any, path: str | os.PathLike[str]) -> None:
-    """Check the content of a metrics file.
+    """Check the content of a metrics file: its schema, and that its size bins fit together.
+
+    Bins rise, each has an AP and a number of boxes, and an AP is null where there are no boxes.
 
     Raises
     ------
@@ -213,6 +227,22 @@ def validate_metrics(value: Any, path: str | os.PathLike[str]) -> None:
         naming `path`, the first offending key and what is wrong with it.
     """
     _check(value, METRICS_SCHEMA_NAME, path)
+    bins = value.get("size_bins")
+    if bins is None:
+        return
+    lower, mend = bins["lower_px"], "delete the file and run its rule again"
+    if lower != sorted(lower):
+        raise UserError(f"{path}: size_bins.lower_px: {lower} do not rise; {mend}")
+    for name in ("AP", "boxes"):
+        if len(bins[name]) != len(lower):
+            raise UserError(
+                f"{path}: size_bins.{name}: {len(bins[name])} values for {len(lower)} bins; {mend}"
+            )
+    for edge, score, boxes in zip(lower, bins["AP"], bins["boxes"], strict=True):
+        if (score is None) != (boxes == 0):
+            raise UserError(
+                f"{path}: size_bins: from {edge:g} px: AP {score} with {boxes} boxes; {mend}"
+            )
 
 
 def validate_timing(value: Any, path: str | os.PathLike[str]) -> None:

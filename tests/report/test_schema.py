@@ -170,3 +170,29 @@ def test_unreadable_files_are_named(tmp_path, content, named):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         read_metrics(tmp_path / "none.json")
+
+
+BINS = {"lower_px": [0, 8, 16], "AP": [None, 20.5, 40], "boxes": [0, 3, 9]}
+
+
+def test_size_bins_may_be_there(metrics):
+    validate_metrics(metrics | {"size_bins": BINS}, "metrics.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("lower_px", [8, 0, 16], "do not rise"),
+        ("lower_px", [0, 8, 8], "non-unique"),
+        ("AP", [None, 20.5], "2 values for 3 bins"),
+        ("AP", [10, 20.5, 40], "from 0 px: AP 10 with 0 boxes"),
+        ("AP", [None, None, 40], "from 8 px: AP None with 3 boxes"),
+        ("AP", [None, 20.5, 140], "140"),
+        ("boxes", [0, 3, 9, 1], "4 values for 3 bins"),
+        ("boxes", ..., "boxes"),
+    ],
+)
+def test_size_bins_fit_together(metrics, key, value, problem):
+    broken = edited(metrics | {"size_bins": BINS}, ("size_bins", key), value)
+    with pytest.raises(UserError, match=rf"size_bins.*{problem}"):
+        validate_metrics(broken, "metrics.json")

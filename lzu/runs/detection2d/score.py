@@ -1,15 +1,11 @@
-"""COCO average precision of a run's predictions (pycocotools; no torch, no mm*)."""
+"""COCO average precision of a run's predictions (no torch, no mm*)."""
 
-import contextlib
-import io
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from lzu.errors import UserError
 from lzu.experiments.paths import Paths
@@ -17,66 +13,91 @@ from lzu.experiments.run import Run
 from lzu.files import read_json, write_json
 from lzu.report.provenance import collect_provenance
 from lzu.report.schema import METRICS_SCHEMA_NAME, validate_metrics
+from lzu.runs.detection2d.evaluation import average_precision_by_size
 
-NAMES = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
+# COCO's ranges of area in square pixels, both ends included.
+COCO_RANGES = {
+    "AP": (0.0, 1e10),
+    "AP_S": (0.0, 32.0**2),
+    "AP_M": (32.0**2, 96.0**2),
+    "AP_L": (96.0**2, 1e10),
+}
+SIZE_EDGES = (0, 8, 16, 24, 32, 48, 64, 96, 128, 192)
+"""Lower edges of the finer bins of object size, the square root of the box's area in native pixels;
+the last bin is open."""
 
 
-def average_precision(annotations: Path, predictions: list[dict[str, Any]]) -> dict[str, Any]:
-    """COCO's six figures in percent: AP, AP50, AP75, AP_S, AP_M, AP_L; None where undefined.
+@dataclass(frozen=True)
+class Scores:
+    """What a prediction file scores; None where there is nothing of that size to detect.
 
-    A metric is undefined where there is no ground truth of its size. No detections at all score
-    zero wherever there is something to detect.
+    Attributes:
+        metrics: COCO's six figures, in percent.
+        size_bins: the AP of each of `SIZE_EDGES`, and the number of annotated boxes.
     """
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(annotations))
-        known = set(truth.getImgIds())
-        unknown = {p["image_id"] for p in predictions} - known
-        if unknown:
-            raise UserError(
-                f"predictions name image {min(unknown)}, which {annotations} does not have; "
-                "predict again from this dataset"
-            )
-        # loadRes refuses an empty list, so an empty result is made by hand.
-        found = truth.loadRes(predictions) if predictions else COCO()
-        if not predictions:
-            found.dataset = {"images": truth.dataset["images"], "annotations": []}
-            found.dataset["categories"] = truth.dataset["categories"]
-            found.createIndex()
-        evaluation = COCOeval(truth, found, "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    values = np.asarray(evaluation.stats[:6], dtype=float)
-    # pycocotools marks an undefined figure with -1.
-    return {
-        name: None if value < 0 or math.isnan(value) else round(100 * float(value), 4)
-        for name, value in zip(NAMES, values, strict=True)
-    }
+
+    metrics: dict[str, float | None]
+    size_bins: dict[str, list[Any]]
+
+
+def size_ranges(edges: tuple[int, ...] = SIZE_EDGES) -> list[tuple[float, float]]:
+    """The ranges of area of bins with these lower edges; a box on an edge is in the upper bin."""
+    uppers = [*(float(np.nextafter(edge**2, 0)) for edge in edges[1:]), 1e10]
+    return list(zip((float(edge**2) for edge in edges), uppers, strict=True))
+
+
+def average_precision(truth: dict[str, Any], predictions: list[dict[str, Any]]) -> Scores:
+    """Score COCO results against the content of a COCO annotation file.
+
+    No detections at all score zero wherever there is something to detect.
+
+    Raises UserError if a prediction names an image or a category that `truth` does not have.
+    """
+    ranges = np.array([*COCO_RANGES.values(), *size_ranges()])
+    precision = average_precision_by_size(truth, predictions, ranges)
+    means = [_percent(value) for value in precision.mean()]
+    coco = len(COCO_RANGES)
+    halves = {name: precision.mean(threshold)[0] for name, threshold in (("AP50", 0), ("AP75", 5))}
+    metrics = dict(zip(COCO_RANGES, means[:coco], strict=True))
+    metrics |= {name: _percent(value) for name, value in halves.items()}
+    boxes = precision.objects.sum(axis=0)[coco:]
+    bins = {"lower_px": list(SIZE_EDGES), "AP": means[coco:], "boxes": boxes.tolist()}
+    return Scores(metrics, bins)
+
+
+def _percent(value: float) -> float | None:
+    return None if math.isnan(value) else round(100 * float(value), 4)
 
 
 def score(run: Run, paths: Paths) -> None:
-    """Write the run's `metrics.json` from its predictions and the validated annotations."""
+    """Write the run's `metrics.json` from its predictions and the validated annotations.
+
+    Raises UserError if the predictions are of other weights than those that were trained last.
+    """
     started = datetime.now(UTC)
     predictions = read_json(paths.run(run, "predictions.json"))
-    training = read_json(paths.run(run, "train.json"))
+    record = paths.run(run.trained, "train.json")
+    training = read_json(record)
     if predictions["config_hash"] != training["config_hash"]:
         raise UserError(
             f"{paths.run(run, 'predictions.json')}: made with other weights than "
-            f"{paths.run(run, 'train.json')} tells of; predict again"
+            f"{record} tells of; predict again"
         )
-    annotations = paths.annotations("val")
-    about = read_json(annotations)
+    split = run.split("val")
+    truth = read_json(paths.annotations(split))
+    found = average_precision(truth, predictions["detections"])
     metrics = {
         "schema": METRICS_SCHEMA_NAME,
         "run": run.as_dict(),
         "dataset": {
             "name": "argoverse_hd",
-            "source": about["info"]["source"],
-            "fingerprint": about["info"]["fingerprint"],
-            "split": "val",
-            "images": len(about["images"]),
+            "source": truth["info"]["source"],
+            "fingerprint": truth["info"]["fingerprint"],
+            "split": split,
+            "images": len(truth["images"]),
         },
-        "metrics": average_precision(annotations, predictions["detections"]),
+        "metrics": found.metrics,
+        "size_bins": found.size_bins,
         "config_hash": training["config_hash"],
         "training": training["training"],
         "provenance": collect_provenance(started),
