@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lzu.errors import UserError
 
 if TYPE_CHECKING:
-    from lzu.experiments.config import Suite
+    from lzu.experiments.config import Search, Suite
     from lzu.experiments.paths import Paths
     from lzu.experiments.run import Run
 
@@ -67,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--from", dest="from_scale", type=float, default=1.0)
             sub.add_argument("--to", dest="to_scale", type=float, required=True)
             sub.add_argument("--seed", type=int, default=0)
+            sub.add_argument(
+                "--option",
+                action="append",
+                default=[],
+                metavar="NAME=VALUE",
+                help="of a run of the search: split, amplitude, fwhm",
+            )
         return sub
 
     verb("world", _world, "write the synthetic dataset of a suite")
@@ -74,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--split", choices=("train", "val"), required=True)
     verb("weights", _weights, "fetch and check the weights that runs start from")
     verb("prior", _prior, "make the fixed saliency prior and its picture")
+    verb("split", _split, "split the training set in two by sequence, for the search")
+    verb("search-priors", _search_priors, "make the priors of the search, all amplitudes at once")
     sub = verb("picture", _picture, "draw a frame zoomed and unzoomed, and the boxes' sizes")
     sub.add_argument("--to", dest="to_scale", type=float, default=0.5)
     verb("analysis", _analysis, "measure Eq. 18 and draw the figures of the paper's analysis")
@@ -81,6 +90,16 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--processes", type=int, default=1, help="GPUs that train together")
     sub.add_argument("--launcher", choices=("none", "pytorch"), default="none")
     verb("predict", _predict, "detect on the validation images", of_run=True)
+    sub = verb("cases", _cases, "draw where a run gains and loses most (Figure 6)", of_run=True)
+    sub.add_argument("--count", type=int, default=2, help="gains to show, and losses")
+    sub.add_argument("--least-boxes", type=int, default=3, help="that an image must have")
+    sub.add_argument("--score", type=float, default=0.3, help="show detections from it on")
+    sub = verb("stream", _stream, "follow a run online through a video", of_run=True)
+    sub.add_argument("--sequence", help="sid or name (default: the suite's)")
+    sub.add_argument("--frames", type=int, help="at most, from the first on (default: the suite's)")
+    sub.add_argument("--score", type=float, default=0.3, help="show detections from it on")
+    sub.add_argument("--fps", type=float, default=4.0, help="of the animated picture")
+    sub.add_argument("--out", type=Path, help="an .npz file; a .gif comes beside it")
     verb("score", _score, "score a run's predictions", of_run=True)
     verb("time", _time, "measure the latency of every method and scale, interleaved")
     for name, function, help in (
@@ -108,8 +127,8 @@ def _suite(options: argparse.Namespace) -> "tuple[Suite, Paths]":
 
 
 def _run(options: argparse.Namespace) -> "tuple[Suite, Paths, Run]":
-    from lzu.experiments.config import planned_runs
-    from lzu.experiments.run import Run
+    from lzu.experiments.plan import evaluated_runs
+    from lzu.experiments.run import Run, parse_options
 
     suite, paths = _suite(options)
     run = Run(
@@ -119,11 +138,12 @@ def _run(options: argparse.Namespace) -> "tuple[Suite, Paths, Run]":
         options.from_scale,
         options.to_scale,
         options.seed,
+        parse_options(options.option),
     )
-    if run not in planned_runs(suite):
+    if run not in evaluated_runs(suite):
         raise UserError(
-            f"{options.config}: the suite does not plan {run.path}; add its method, scale and "
-            "seed there"
+            f"{options.config}: the suite does not plan {run.path}; add its method, scale, "
+            "options and seed there"
         )
     return suite, paths, run
 
@@ -159,6 +179,39 @@ def _prior(options: argparse.Namespace) -> None:
     prior = make_prior(paths.annotations("train"), settings, out)
     picture = paths.prior_picture(settings)
     draw_prior(prior, settings.fwhm, picture, picture.with_suffix(".json"))
+
+
+def _split(options: argparse.Namespace) -> None:
+    from lzu.datasets.split import write_split
+
+    suite, paths = _suite(options)
+    search = _search(suite, options)
+    write_split(
+        paths.annotations("train"),
+        paths.annotations("search_train"),
+        paths.annotations("search_val"),
+        paths.search_split,
+        share=search.validation_share,
+        seed=search.split_seed,
+    )
+
+
+def _search_priors(options: argparse.Namespace) -> None:
+    from lzu.experiments.plan import search_priors
+    from lzu.runs.prior import make_priors
+
+    suite, paths = _suite(options)
+    _search(suite, options)
+    outs = {paths.prior(settings, "search_train"): settings for settings in search_priors(suite)}
+    if not outs:
+        raise UserError(f"{options.config}: no run of detection2d.search zooms by a prior")
+    make_priors(paths.annotations("search_train"), outs)
+
+
+def _search(suite: "Suite", options: argparse.Namespace) -> "Search":
+    if suite.detection2d.search is None:
+        raise UserError(f"{options.config}: detection2d.search is not set")
+    return suite.detection2d.search
 
 
 def _picture(options: argparse.Namespace) -> None:
@@ -205,6 +258,39 @@ def _predict(options: argparse.Namespace) -> None:
         from lzu.runs.detection2d.predict import predict
 
         predict(suite, run, paths, workers=_loaders(options))
+
+
+def _cases(options: argparse.Namespace) -> None:
+    from lzu.runs.devices import gpus_for
+
+    suite, paths, run = _run(options)
+    with gpus_for(1):
+        from lzu.runs.detection2d.cases import Choice, draw_cases
+
+        choice = Choice(options.count, options.least_boxes, options.score)
+        draw_cases(suite, run, paths, choice)
+
+
+def _stream(options: argparse.Namespace) -> None:
+    from lzu.runs.devices import gpus_for
+
+    suite, paths, run = _run(options)
+    settings = suite.detection2d.stream
+    sequence = settings.sequence if options.sequence is None else options.sequence
+    with gpus_for(1):
+        from lzu.runs.detection2d.streaming import stream
+
+        stream(
+            suite,
+            run,
+            paths,
+            sequence=sequence,
+            frames=settings.frames if options.frames is None else options.frames,
+            out=paths.stream(run, sequence) if options.out is None else options.out,
+            picture_score=options.score,
+            fps=options.fps,
+            workers=_loaders(options),
+        )
 
 
 def _loaders(options: argparse.Namespace) -> int:

@@ -12,8 +12,14 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lzu.errors import UserError
-from lzu.experiments.registry import runs_for
-from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, Run
+from lzu.experiments.registry import (
+    AMPLITUDES,
+    BASELINE,
+    FWHMS,
+    SCALES,
+    runs_for,
+)
+from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, SEARCH, Run
 
 Scale = Annotated[float, Field(gt=0, le=2)]
 MethodName = Literal[
@@ -175,6 +181,43 @@ class Timing(Strict):
     rounds: Annotated[int, Field(ge=3)] = 100
 
 
+class Stream(Strict):
+    """The validation sequence that an adaptive method's warp is shown following."""
+
+    sequence: Annotated[int, Field(ge=0)] | str = Field(0, description="its sid, or its name")
+    frames: Annotated[int, Field(ge=1, description="the first ones, at most")] = 40
+
+
+class Upsampling(Strict):
+    """Table 2: trained models evaluated on images given at other scales than the native one."""
+
+    from_scales: Annotated[tuple[Scale, ...], Field(min_length=1)]
+    to_scales: Annotated[tuple[Scale, ...], Field(min_length=1)]
+    methods: Annotated[tuple[Literal["uniform", "lzu_fixed"], ...], Field(min_length=1)] = (
+        "uniform",
+        "lzu_fixed",
+    )
+    seeds: tuple[int, ...] | None = Field(None, description="some of the suite's; null: all")
+
+
+class Search(Strict):
+    """Table 6: amplitudes and kernel widths at 0.5x, on a split of the training set (A.6)."""
+
+    amplitudes: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (
+        AMPLITUDES
+    )
+    fwhms: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = FWHMS
+    methods: Annotated[tuple[Literal["lzu_fixed", "lzu_adaptive"], ...], Field(min_length=1)] = (
+        "lzu_fixed",
+        "lzu_adaptive",
+    )
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    validation_share: Annotated[
+        float, Field(gt=0, lt=1, description="of the training set's images, by whole sequences")
+    ] = 0.2
+    split_seed: Annotated[int, Field(ge=0)] = 0
+
+
 class Detection2d(Strict):
     """2-D detection on Argoverse-HD (5.1)."""
 
@@ -188,6 +231,9 @@ class Detection2d(Strict):
     methods: dict[MethodName, Method]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
     timing: Timing = Timing()
+    stream: Stream = Stream()
+    upsampling: Upsampling | None = Field(None, description="Table 2; null: left out")
+    search: Search | None = Field(None, description="Table 6; null: left out")
 
 
 class Suite(Strict):
@@ -238,6 +284,51 @@ class Suite(Strict):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _upsamples(self) -> "Suite":
+        task, wanted = self.detection2d, self.detection2d.upsampling
+        if wanted is None:
+            return self
+        where = "detection2d.upsampling"
+        _among(f"{where}.from_scales", wanted.from_scales, SCALES, "Table 2 has")
+        _among(f"{where}.to_scales", wanted.to_scales, SCALES, "Table 2 has")
+        _among(f"{where}.methods", wanted.methods, tuple(task.methods), "detection2d.methods has")
+        if wanted.seeds is not None:
+            _among(f"{where}.seeds", wanted.seeds, task.seeds, "detection2d.seeds has")
+        for method in wanted.methods:
+            trained = task.methods[method].scales
+            said = f"detection2d.methods.{method}.scales, of which models are trained, has"
+            _among(f"{where}.to_scales", wanted.to_scales, trained, said)
+        return self
+
+    @model_validator(mode="after")
+    def _searches(self) -> "Suite":
+        task, wanted = self.detection2d, self.detection2d.search
+        if wanted is None:
+            return self
+        where = "detection2d.search"
+        _among(f"{where}.amplitudes", wanted.amplitudes, AMPLITUDES, "Table 6 has")
+        _among(f"{where}.fwhms", wanted.fwhms, FWHMS, "Table 6 has")
+        _among(f"{where}.seeds", wanted.seeds, wanted.seeds, "")
+        for method in (BASELINE, *wanted.methods):
+            if method not in task.methods:
+                raise ValueError(
+                    f"{where}: needs the learning rate of {method}; "
+                    f"add it to detection2d.methods (its scales may be empty)"
+                )
+        return self
+
+
+def _among(key: str, values: tuple[Any, ...], known: tuple[Any, ...], who: str) -> None:
+    """Refuse values that are not in `known`, and repeated ones."""
+    if len(set(values)) != len(values):
+        raise ValueError(f"{key} repeats a value: {list(values)}")
+    for value in values:
+        if value not in known:
+            listed = ", ".join(x if isinstance(x, str) else f"{x:g}" for x in known) or "none"
+            shown = value if isinstance(value, str) else f"{value:g}"
+            raise ValueError(f"{key}: {shown} is not among those that {who}: {listed}")
+
 
 def parse_suite(settings: dict[str, Any], source: str) -> Suite:
     """Check `settings` (a suite file's content) and return the suite.
@@ -260,6 +351,9 @@ def _explain(error: Any) -> str:
     if error["type"] == "missing":
         return "this key is required; add it"
     given = error["input"]
+    if not error["loc"]:
+        # what does not fit together names its keys itself, and was given the whole suite
+        return error["msg"].removeprefix("Value error, ")
     return f"{error['msg'][0].lower()}{error['msg'][1:]} (given: {given!r})"
 
 
@@ -280,7 +374,7 @@ def load_suite(path: str | Path) -> Suite:
 
 
 def planned_runs(suite: Suite) -> list[Run]:
-    """All runs that the suite trains: its selection from the registry's tables.
+    """The runs of Table 1 that the suite trains; those that are timed, too.
 
     Raises UserError if a method or scale is in no table.
     """
@@ -299,15 +393,21 @@ def frame_size(native_size: tuple[int, int], scale: float) -> tuple[int, int]:
     return round(native_size[0] * scale), round(native_size[1] * scale)
 
 
+def saliency_settings(task: Detection2d, run: Run) -> tuple[Prior, Adaptive]:
+    """The settings of fixed and of adaptive saliency, with those of the run's own options."""
+    own = {name: float(value) for name, value in run.options if name in ("amplitude", "fwhm")}
+    return task.prior.model_copy(update=own), task.adaptive.model_copy(update=own)
+
+
 def training_identity(suite: Suite, run: Run) -> dict[str, Any]:
-    """Everything in the suite that the trained weights of `run` depend on.
+    """Everything in the suite that the weights of `run` depend on; of which it is `trained`.
 
     A change here makes a run stale; timing rounds, mode, other methods' settings and the like are
     left out on purpose.
     """
     task = suite.detection2d
-    own = {"prior", "adaptive", "learned", "fovea"}
-    settings = task.model_dump(mode="json", exclude={"methods", "seeds", "timing"} | own)
+    own = {"prior", "adaptive", "learned", "fovea", "upsampling", "search"}
+    settings = task.model_dump(mode="json", exclude={"methods", "seeds", "timing", "stream"} | own)
     # The root's content counts, by its fingerprint (run_stamp); where it lies does not.
     for key in ("image_check", "root"):
         settings["dataset"].pop(key)
@@ -315,16 +415,26 @@ def training_identity(suite: Suite, run: Run) -> dict[str, Any]:
     if task.model.initial_weights is not None:
         settings["model"]["initial_weights"].pop("source")
     return {
-        "run": run.as_dict(),
+        "run": run.trained.as_dict(),
         "learning_rate": task.methods[run.method].learning_rate,
         **settings,
-        **_saliency_identity(task, run.method),
+        **_saliency_identity(task, run),
+        **_split_identity(task, run),
     }
 
 
-def _saliency_identity(task: Detection2d, method: str) -> dict[str, Any]:
-    """The settings of a method's saliency and warp."""
-    prior = task.prior.model_dump(mode="json")
+def _split_identity(task: Detection2d, run: Run) -> dict[str, Any]:
+    """How the data was split, for a run of the search; its content has a fingerprint of its own."""
+    if SEARCH not in run.options or task.search is None:
+        return {}
+    return {"split": task.search.model_dump(include={"validation_share", "split_seed"})}
+
+
+def _saliency_identity(task: Detection2d, run: Run) -> dict[str, Any]:
+    """The settings of a run's saliency and warp."""
+    method = run.method
+    fixed, previous = saliency_settings(task, run)
+    prior = fixed.model_dump(mode="json")
     lattice = prior["lattice"]
     if method == "lzu_fixed":
         return {"prior": prior}
@@ -335,7 +445,7 @@ def _saliency_identity(task: Detection2d, method: str) -> dict[str, Any]:
     if method in ADAPTIVE:
         # Score threshold and maximum too, though without a cascade they bear on predictions alone:
         # these are stamped with the same hash.
-        adaptive = task.adaptive.model_dump(mode="json")
+        adaptive = previous.model_dump(mode="json")
         if method != "lzu_adaptive":
             adaptive.pop("cascade_from_epoch")
         return {"lattice": lattice, "adaptive": adaptive}

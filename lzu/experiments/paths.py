@@ -55,18 +55,24 @@ class Paths:
         return self.root / "figures"
 
     def annotations(self, split: str) -> Path:
-        """The validated COCO file of `split` (train or val)."""
+        """The validated COCO file of `split`: train, val, or search_train and search_val."""
         return self.root / "data" / "argoverse_hd" / f"{split}.json"
 
     def findings(self, split: str) -> Path:
         """The validator's report on `split`."""
         return self.root / "data" / "argoverse_hd" / f"{split}.findings.json"
 
-    def prior(self, settings: Prior) -> Path:
-        """The fixed saliency made with `settings`."""
+    @property
+    def search_split(self) -> Path:
+        """How the training set was split for the search."""
+        return self.root / "data" / "argoverse_hd" / "search_split.json"
+
+    def prior(self, settings: Prior, split: str = "train") -> Path:
+        """The fixed saliency of the boxes of `split`, made with `settings`."""
         rows, columns = settings.lattice
         name = f"{rows}x{columns}-a{settings.amplitude:g}-b{settings.bandwidth:g}"
-        return self.root / "priors" / "detection2d" / f"{name}.npz"
+        folder = self.root / "priors" / "detection2d"
+        return (folder if split == "train" else folder / split) / f"{name}.npz"
 
     def run(self, run: Run, name: str) -> Path:
         """The file `name` in the folder of `run`."""
@@ -94,6 +100,16 @@ class Paths:
     def box_statistics(self) -> Path:
         """How large the training boxes are, and where."""
         return self.figures / "box_statistics.png"
+
+    def cases_picture(self, run: Run) -> Path:
+        """The images where a run gains and loses most against uniform (Figure 6)."""
+        scales = f"{run.from_scale:g}-{run.to_scale:g}"
+        return self.figures / f"figure6_{run.task}_{run.method}_{scales}.png"
+
+    def stream(self, run: Run, sequence: int | str) -> Path:
+        """What `run` saw and found, frame by frame, in a validation sequence (its sid or name)."""
+        scales = f"{run.from_scale:g}-{run.to_scale:g}"
+        return self.root / "streams" / f"{run.task}_{run.method}_{scales}_{sequence}.npz"
 
     @property
     def level_error(self) -> Path:

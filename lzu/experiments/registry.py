@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lzu.errors import UserError
-from lzu.experiments.run import METHODS, Run
+from lzu.experiments.run import METHODS, SEARCH, Run
 
 METHOD_LABELS = {
     "uniform": "Uniform",
@@ -106,6 +106,7 @@ class Table:
     """One table of the paper: `headline` is the metric that the verdict sentences speak of.
 
     `rows` are the paper's; those `beyond` it are shown only where they are planned or measured.
+    `notes` stand below it, before those that depend on what was measured.
     """
 
     name: str
@@ -117,6 +118,12 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
     beyond: tuple[TableRow, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def searched(self) -> bool:
+        """Whether its runs are on the search's split of the training set."""
+        return SEARCH in self.rows[0].options
 
     def with_beyond(self, wanted: Callable[[TableRow], bool]) -> tuple[TableRow, ...]:
         """The paper's rows and the `wanted` ones beyond it, after the rows of the same scales."""
@@ -187,7 +194,75 @@ TABLE_1 = Table(
     ),
 )
 
-TABLES = {table.name: table for table in (TABLE_1,)}
+SCALES = (0.25, 0.5, 0.75, 1.0)
+
+TABLE_2 = Table(
+    name="table2",
+    title="Table 2 (2D). AP in the upsampling and downsampling regimes",
+    published_file="table2_up_and_downsampling.csv",
+    published_dataset="Argoverse-HD",
+    published_device="RTX 2080 Ti",
+    headline="AP",
+    columns=(Column("AP", "AP", published="score"),),
+    rows=tuple(
+        TableRow(
+            table="table2",
+            task="detection2d",
+            method=method,
+            from_scale=given,
+            to_scale=seen,
+            published=(
+                ("task", "detection2d"),
+                ("method", METHOD_LABELS[method]),
+                ("from_scale", f"{given:g}"),
+                ("to_scale", f"{seen:g}"),
+            ),
+        )
+        for seen in SCALES
+        for method in ("uniform", "lzu_fixed")
+        for given in SCALES
+    ),
+    notes=(
+        "Each model is trained once, at its `to` scale, on images of native size (from 1x), and "
+        "evaluated on images resized to the `from` scale beforehand.",
+    ),
+)
+
+AMPLITUDES = (1.0, 5.0, 10.0, 50.0, 100.0)
+FWHMS = (4.0, 10.0, 16.0, 22.0)
+SEARCHED = {"lzu_fixed": "fixed", "lzu_adaptive": "adaptive"}
+
+
+def _searched_row(method: str, own: tuple[tuple[str, str], ...] = ()) -> TableRow:
+    published = (("saliency", SEARCHED[method]), *own) if own else (("saliency", method),)
+    return TableRow("table6", "detection2d", method, 1.0, 0.5, published, (*own, SEARCH))
+
+
+TABLE_6 = Table(
+    name="table6",
+    title="Table 6. AP at 0.5x over amplitude and fwhm of LZU's saliency",
+    published_file="table6_saliency_grid_search.csv",
+    published_dataset="Argoverse-HD, on a split of its training set",
+    published_device="RTX 2080 Ti",
+    headline="AP",
+    columns=(Column("AP", "AP", published="AP"),),
+    rows=(
+        _searched_row(BASELINE),
+        *(
+            _searched_row(method, (("amplitude", f"{amplitude:g}"), ("fwhm", f"{fwhm:g}")))
+            for method in SEARCHED
+            for amplitude in AMPLITUDES
+            for fwhm in FWHMS
+        ),
+    ),
+    notes=(
+        "Trained and scored on two parts of the training set, split by sequence (see the file "
+        "search_split.json). The paper's split is unreleased; its parts have no location in "
+        "common, which ours may have.",
+    ),
+)
+
+TABLES = {table.name: table for table in (TABLE_1, TABLE_2, TABLE_6)}
 
 
 def find_table(name: str) -> Table:
@@ -239,6 +314,41 @@ def runs_for(
         if row.to_scale in selection.get(row.method, ())
         for run in row.runs(suite, seeds)
     ]
+
+
+def upsampling_runs(
+    suite: str,
+    seeds: Iterable[int],
+    methods: Collection[str],
+    from_scales: Collection[float],
+    to_scales: Collection[float],
+) -> list[Run]:
+    """The runs of Table 2 of these methods and scales; those from 1x are Table 1's, too."""
+    return [
+        run
+        for row in TABLE_2.rows
+        if row.method in methods and row.from_scale in from_scales and row.to_scale in to_scales
+        for run in row.runs(suite, seeds)
+    ]
+
+
+def search_runs(
+    suite: str,
+    seeds: Iterable[int],
+    methods: Collection[str],
+    amplitudes: Collection[float],
+    fwhms: Collection[float],
+) -> list[Run]:
+    """The runs of Table 6 of these methods, amplitudes and widths, and uniform's beside them."""
+
+    def wanted(row: TableRow) -> bool:
+        if row.method == BASELINE:
+            return True
+        own = dict(row.options)
+        point = float(own["amplitude"]) in amplitudes and float(own["fwhm"]) in fwhms
+        return row.method in methods and point
+
+    return [run for row in TABLE_6.rows if wanted(row) for run in row.runs(suite, seeds)]
 
 
 def _check_selection(

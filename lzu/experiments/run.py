@@ -1,8 +1,11 @@
 """The identity of one trained model and its metrics."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
+
+from lzu.errors import UserError
 
 TASKS = ("detection2d", "segmentation", "detection3d")
 METHODS = (
@@ -20,6 +23,9 @@ FROM_PRIOR = frozenset({"lzu_fixed", "fovea"})
 ADAPTIVE = frozenset({"lzu_adaptive", "lzu_adaptive_no_cascade"})
 """Methods whose saliency comes from the previous frame, so that frames are seen in order."""
 
+SEARCH = ("split", "search")
+"""The option of Table 6's runs: trained and scored on two parts of the training set."""
+
 
 @dataclass(frozen=True, order=True)
 class Run:
@@ -28,6 +34,9 @@ class Run:
     `from_scale` is the image given and `to_scale` what the network sees, both as fractions of the
     native size. `options` are (name, value) pairs, sorted by name, that set this run apart from
     the suite's settings, as in Table 6's search.
+
+    Models are trained on images of native size alone: a run from another scale evaluates the
+    weights of `trained` on other images, as the paper's Table 2 does.
     """
 
     suite: str
@@ -55,6 +64,15 @@ class Run:
         """The timing file shared by all seeds, relative to `results/<suite>/`."""
         return PurePosixPath("timing", self.task, self.method, f"{self.variant}.json")
 
+    @property
+    def trained(self) -> "Run":
+        """The run whose weights this one evaluates; itself, if its images are of native size."""
+        return replace(self, from_scale=1.0)
+
+    def split(self, part: str) -> str:
+        """The name of the data that serves as `part`, "train" or "val"."""
+        return f"search_{part}" if SEARCH in self.options else part
+
     def as_dict(self) -> dict[str, Any]:
         """The run as the `run` block of a metrics file."""
         return {
@@ -66,3 +84,26 @@ class Run:
             "seed": self.seed,
             "options": dict(self.options),
         }
+
+
+def parse_variant(variant: str) -> tuple[float, float, tuple[tuple[str, str], ...]]:
+    """(from, to, options) of a run's `variant`.
+
+    >>> parse_variant("1-0.5/amplitude=5,fwhm=10")
+    (1.0, 0.5, (('amplitude', '5'), ('fwhm', '10')))
+    """
+    scales, _, options = variant.partition("/")
+    given, seen = map(float, scales.split("-"))
+    return given, seen, parse_options(text for text in options.split(",") if text)
+
+
+def parse_options(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """A run's options of "name=value" texts, sorted by name.
+
+    Raises UserError for a text that is not of that form.
+    """
+    pairs = [text.partition("=") for text in texts]
+    for name, _, value in pairs:
+        if not name or not value:
+            raise UserError(f"--option: {name or value!r} is not of the form NAME=VALUE")
+    return tuple(sorted((name, value) for name, _, value in pairs))

@@ -1,13 +1,14 @@
 """Published and measured values of a table side by side, before any formatting."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from lzu.experiments.registry import METHOD_LABELS, Column, Table, TableRow, find_table
-from lzu.experiments.run import Run
+from lzu.experiments.registry import METHOD_LABELS, TABLES, Column, Table, TableRow, find_table
+from lzu.experiments.run import SEARCH, Run
 from lzu.report.collect import options_text
 from lzu.report.footnotes import footnotes
 from lzu.report.published import read_published
@@ -34,6 +35,7 @@ class CellResult:
 class RowResult:
     """A row of the table: its `cells` by metric, and the seeds that were measured.
 
+    `by_seed` maps a score's metric to the value of each seed that has one.
     `quartiles` maps a timing's metric to its 25 % and 75 % quantiles over rounds.
     """
 
@@ -41,6 +43,7 @@ class RowResult:
     cells: dict[str, CellResult]
     seeds: tuple[int, ...]
     quartiles: dict[str, tuple[float, float]]
+    by_seed: dict[str, dict[int, float]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class TableReport:
 
 def row_name(row: TableRow) -> str:
     """The row as notes name it: "0.5x LZU, fixed"."""
-    options = "".join(f" {name}={value}" for name, value in row.options)
+    options = "".join(f" {name}={value}" for name, value in row.options if (name, value) != SEARCH)
     upsampled = "" if row.from_scale == 1 else f" from {row.from_scale:g}x"
     return f"{row.to_scale:g}x {row.label}{upsampled}{options}"
 
@@ -173,7 +176,8 @@ def compare(
         file of published values.
     """
     found = find_table(table)
-    scores, timings = select(collected, suite, found.rows[0].task, machine, timing_machine)
+    own = _on_its_data(found, collected)
+    scores, timings = select(own, suite, found.rows[0].task, machine, timing_machine)
     published = read_published(found, published_folder)
     rows, paired, extra = [], [], {}
     shown = found.with_beyond(
@@ -194,6 +198,11 @@ def compare(
                 },
                 seeds=tuple(sorted({int(seed) for seed in own_scores[row]["seed"]})),
                 quartiles=_quartiles(found, own_timings),
+                by_seed={
+                    column.metric: _by_seed(own_scores[row], column.metric)
+                    for column in found.columns
+                    if column.source == "score"
+                },
             )
         )
         added, ratio = _timing(own_timings, "added_ms"), _timing(own_timings, "end_to_end_ratio")
@@ -210,14 +219,24 @@ def compare(
         rows=tuple(rows),
         paired=tuple(paired),
         missing=_missing(found, rows, suite, planned),
-        unlisted=_unlisted(shown, scores),
-        notes=tuple(footnotes(found, scores, timings)),
+        unlisted=_unlisted(scores),
+        notes=(*found.notes, *footnotes(found, scores, timings)),
         extra_ms=extra,
     )
 
 
-def _unlisted(rows: Sequence[TableRow], scores: pd.DataFrame) -> tuple[str, ...]:
-    """Names of the measured runs that no row of the table shows."""
+def _on_its_data(table: Table, collected: pd.DataFrame) -> pd.DataFrame:
+    """The scores on the data that the table is about, and timings if it has a column of them."""
+    searched = {text: SEARCH in json.loads(text).items() for text in set(collected["options"])}
+    own = collected[collected["options"].map(searched).eq(table.searched)]
+    if any(column.source == "timing" for column in table.columns):
+        return own
+    return own[own["kind"] != "timing"]
+
+
+def _unlisted(scores: pd.DataFrame) -> tuple[str, ...]:
+    """Names of the measured runs that no row of any table shows."""
+    rows = [row for other in TABLES.values() for row in (*other.rows, *other.beyond)]
     listed = {(row.method, row.from_scale, row.to_scale, options_text(row.options)) for row in rows}
     found = scores[["method", "from_scale", "to_scale", "options"]].drop_duplicates()
     names = []

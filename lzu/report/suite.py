@@ -6,12 +6,15 @@ from pathlib import Path
 from lzu.errors import UserError
 from lzu.experiments.config import Suite, has_prior, planned_runs
 from lzu.experiments.paths import Paths
+from lzu.experiments.plan import evaluated_runs, planned_tables
+from lzu.experiments.run import SEARCH
 from lzu.files import write_atomic
 from lzu.report.analysis_level_error import read_published_errors, write_level_error_table
 from lzu.report.collect import collect, find_result_files, read_collected, write_collected
 from lzu.report.comparison import TableReport, compare
 from lzu.report.figures import write_tradeoff
 from lzu.report.schema import read_level_error, read_metrics, read_timing
+from lzu.report.search_figure import write_search
 from lzu.report.summary import print_summary
 from lzu.report.tables import write_table
 
@@ -29,15 +32,15 @@ def collect_suite(suite: Suite, paths: Paths) -> None:
                 f"{paths.measured}: no kept results of suite {suite.suite}; set mode: compute"
             )
     else:
-        runs = planned_runs(suite)
-        metrics = [paths.run(run, "metrics.json") for run in runs]
-        timings = sorted({paths.timing(run) for run in runs})
+        metrics = [paths.run(run, "metrics.json") for run in evaluated_runs(suite)]
+        timings = sorted({paths.timing(run) for run in planned_runs(suite)})
     write_collected(collect(metrics, timings), paths.collected)
 
 
 def make_tables(suite: Suite, paths: Paths) -> None:
-    """Write the suite's tables: Table 1, and Eq. 18's errors if they were measured."""
-    write_table(_table1(suite, paths), paths.tables)
+    """Write the suite's tables of the paper, and Eq. 18's errors if they were measured."""
+    for name in planned_tables(suite):
+        write_table(_table(name, suite, paths), paths.tables)
     errors = _level_error(suite, paths)
     if errors is None:
         print("Eq. 18: no errors of downsampled inverses were measured, so its table is left out")
@@ -48,7 +51,9 @@ def make_tables(suite: Suite, paths: Paths) -> None:
 
 def make_figures(suite: Suite, paths: Paths) -> None:
     """Draw the suite's figures."""
-    write_tradeoff(_table1(suite, paths), paths.figures)
+    write_tradeoff(_table("table1", suite, paths), paths.figures)
+    if suite.detection2d.search is not None:
+        write_search(_table("table6", suite, paths), paths.figures)
 
 
 def show(suite: Suite, paths: Paths) -> None:
@@ -57,7 +62,9 @@ def show(suite: Suite, paths: Paths) -> None:
         paths.tables / "table1.md",
         paths.tables / "table1.csv",
         paths.tables / "table1.tex",
+        *(paths.tables / f"{name}.txt" for name in planned_tables(suite)[1:]),
         paths.figures / "figure7_detection2d.png",
+        *sorted(paths.figures.glob("table6_search.png")),
         *sorted(paths.tables.glob("eq18.md")),
         *(path for path in paths.analysis_figures.values() if path.exists()),
         *sorted(paths.root.glob("priors/*/*.png")),
@@ -69,12 +76,13 @@ def show(suite: Suite, paths: Paths) -> None:
 def keep(suite: Suite, paths: Paths) -> None:
     """Copy the suite's metrics, timings and Eq. 18 to `results/measured/<suite>/<machine>/`.
 
+    With the search's metrics goes the record of how the training set was split for it.
     Only files that pass their schema are kept, and none of a working tree with changes, whose
     code nobody could find again.
     """
-    runs = planned_runs(suite)
+    runs = evaluated_runs(suite)
     readers = {paths.run(run, "metrics.json"): read_metrics for run in runs}
-    readers |= {paths.timing(run): read_timing for run in runs}
+    readers |= {paths.timing(run): read_timing for run in planned_runs(suite)}
     if has_prior(suite):
         readers[paths.level_error] = read_level_error
     contents = {path: read(path) for path, read in readers.items()}
@@ -87,6 +95,8 @@ def keep(suite: Suite, paths: Paths) -> None:
     for path, content in contents.items():
         folder = paths.measured / content["provenance"]["machine"]
         _copy(path, folder / path.relative_to(paths.root))
+        if SEARCH in content.get("run", {}).get("options", {}).items():
+            _copy(paths.search_split, folder / paths.search_split.relative_to(paths.root))
     print(f"kept {len(contents)} files in {paths.measured}")
 
 
@@ -110,12 +120,12 @@ def _level_error(suite: Suite, paths: Paths) -> Path | None:
     return next(iter(kept.values()), None)
 
 
-def _table1(suite: Suite, paths: Paths) -> TableReport:
+def _table(name: str, suite: Suite, paths: Paths) -> TableReport:
     return compare(
-        "table1",
+        name,
         suite.suite,
         read_collected(paths.collected),
         paths.results / "published",
-        planned_runs(suite),
+        evaluated_runs(suite),
         machine=suite.machine,
     )

@@ -12,25 +12,10 @@ from lzu.experiments.registry import Column
 from lzu.files import write_atomic, write_text
 from lzu.report.comparison import CellResult, PairedResult, RowResult, TableReport
 from lzu.report.grid import DASH, Grid, Line, latex_environment, to_markdown, to_text
-from lzu.report.statistics import Estimate
+from lzu.report.layouts import LAYOUTS, tally
+from lzu.report.numbers import estimate_text, number
 
 TEXT_WIDTH = 120
-
-
-def _number(value: float | None, decimals: int, signed: bool = False) -> str:
-    if value is None:
-        return DASH
-    text = f"{value:{'+' if signed else ''}.{decimals}f}"
-    # A difference that rounds to zero has no sign worth printing.
-    return text.lstrip("+-") if float(text) == 0 else text
-
-
-def _estimate(estimate: Estimate | None, decimals: int, signed: bool = False) -> str:
-    if estimate is None:
-        return DASH
-    text = _number(estimate.value, decimals, signed)
-    half = estimate.half_width
-    return text if half is None else f"{text}±{half:.{decimals}f}"
 
 
 def _scales(from_scale: float, to_scale: float) -> str:
@@ -45,11 +30,11 @@ def _row_lines(result: RowResult, columns: Sequence[Column], split: bool) -> lis
     cells = [(result.cells[column.metric], column.decimals) for column in columns]
     head = (_scales(result.row.from_scale, result.row.to_scale), label)
     lines: list[Line] = [
-        (*head, "published", *(_number(cell.published, n) for cell, n in cells)),
-        ("", below, "measured", *(_estimate(cell.measured, n) for cell, n in cells)),
+        (*head, "published", *(number(cell.published, n) for cell, n in cells)),
+        ("", below, "measured", *(estimate_text(cell.measured, n) for cell, n in cells)),
     ]
     if any(cell.difference is not None for cell, _ in cells):
-        texts = (_number(cell.difference, n, signed=True) for cell, n in cells)
+        texts = (number(cell.difference, n, signed=True) for cell, n in cells)
         lines.append(("", "", "difference", *texts))
     return lines
 
@@ -57,8 +42,11 @@ def _row_lines(result: RowResult, columns: Sequence[Column], split: bool) -> lis
 def values_grid(report: TableReport, split: bool = False) -> Grid:
     """Published, measured and difference, line by line, for each row; a group for each scale.
 
-    `split` breaks long methods' names over two lines.
+    A table of which the paper's shape is another has that (`LAYOUTS`). `split` breaks long methods'
+    names over two lines.
     """
+    if report.table.name in LAYOUTS:
+        return LAYOUTS[report.table.name](report)
     columns = report.table.columns
     groups = []
     for _, results in groupby(report.rows, key=lambda x: (x.row.from_scale, x.row.to_scale)):
@@ -76,8 +64,8 @@ def paired_grid(report: TableReport) -> Grid:
         found = {result.column.metric: result for result in results}
         own = [(found.get(column.metric), column.decimals) for column in columns]
         seeds = max(result.measured.n for result in found.values())
-        published = (_number(p.published if p else None, n, signed=True) for p, n in own)
-        measured = (_estimate(p.measured if p else None, n, signed=True) for p, n in own)
+        published = (number(p.published if p else None, n, signed=True) for p, n in own)
+        measured = (estimate_text(p.measured if p else None, n, signed=True) for p, n in own)
         verdicts = (p.verdict if p else DASH for p, _ in own)
         head = (_scales(row.from_scale, row.to_scale), row.label)
         groups.append(
@@ -96,12 +84,12 @@ def verdict_sentence(result: PairedResult, extra: tuple[float, float] | None = N
     metric, n = result.column.label, result.column.decimals
     row, measured = result.row, result.measured
     # A decimal more than in the table, so that a bound near zero shows its side.
-    value = _number(measured.value, n + 1, signed=True)
+    value = number(measured.value, n + 1, signed=True)
     where = f"{row.label} against Uniform at {row.to_scale:g}x"
     if measured.low is None or measured.high is None:
         found = f"undecided, {metric} {value} from a single seed"
     else:
-        low, high = (_number(x, n + 1, signed=True) for x in (measured.low, measured.high))
+        low, high = (number(x, n + 1, signed=True) for x in (measured.low, measured.high))
         interval = f"{metric} {value}, 95 % interval {low} to {high}, {measured.n} paired seeds"
         why = " (the interval holds zero)" if result.verdict == "undecided" else ""
         found = f"{result.verdict}{why}, {interval}"
@@ -130,7 +118,14 @@ def _below(report: TableReport) -> list[str]:
     lines = [f"{DASH} {reason}: {'; '.join(names)}." for reason, names in report.missing]
     if report.unlisted:
         lines.append(f"Measured, but no row of this table: {'; '.join(report.unlisted)}.")
+    if report.paired and not _lists_pairs(report):
+        lines.append(tally(report))
     return [*lines, *report.notes]
+
+
+def _lists_pairs(report: TableReport) -> bool:
+    """Whether each paired comparison is printed; the large grids leave them to the CSV file."""
+    return bool(report.paired) and report.table.name not in LAYOUTS
 
 
 def _title(report: TableReport) -> str:
@@ -148,7 +143,7 @@ def text_table(report: TableReport) -> str:
 
     parts = [_title(report), to_text(values_grid(report, split=True))]
     parts.append("\n".join(map(wrapped, _below(report))))
-    if report.paired:
+    if _lists_pairs(report):
         parts += [PAIRED_TITLE, to_text(paired_grid(report))]
         parts.append("\n".join(map(wrapped, verdict_sentences(report))))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -161,7 +156,7 @@ def markdown_table(report: TableReport) -> str:
         return "\n".join(f"- {line.removeprefix(f'{DASH} ')}" for line in lines)
 
     parts = [f"## {_title(report)}", to_markdown(values_grid(report)), listed(_below(report))]
-    if report.paired:
+    if _lists_pairs(report):
         parts += [f"### {PAIRED_TITLE}", to_markdown(paired_grid(report))]
         parts.append(listed(verdict_sentences(report)))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -171,7 +166,7 @@ def latex_table(report: TableReport) -> str:
     """The whole table as LaTeX `table` environments; needs the booktabs package."""
     name = f"{report.table.name}-{report.suite}"
     parts = [latex_environment(_title(report), name, values_grid(report), _below(report))]
-    if report.paired:
+    if _lists_pairs(report):
         sentences = verdict_sentences(report)
         parts.append(
             latex_environment(PAIRED_TITLE, f"{name}-paired", paired_grid(report), sentences)
@@ -214,6 +209,7 @@ def _paired_fields(result: PairedResult) -> dict[str, Any]:
         "from": f"{row.from_scale:g}",
         "to": f"{row.to_scale:g}",
         "method": row.method,
+        **dict(row.options),
         "metric": result.column.metric,
         "published_difference": _rounded(result.published),
         "measured_difference": _rounded(measured.value),
@@ -224,10 +220,13 @@ def _paired_fields(result: PairedResult) -> dict[str, Any]:
     }
 
 
-PAIRED_FIELDS = (
-    *("from", "to", "method", "metric", "published_difference", "measured_difference"),
-    *("low", "high", "seeds", "verdict"),
-)
+def _paired_names(report: TableReport) -> list[str]:
+    """The columns of the CSV file of comparisons: options too, where the table's rows have them."""
+    options = {name: None for result in report.rows for name, _ in result.row.options}
+    return [
+        *("from", "to", "method", *options, "metric", "published_difference"),
+        *("measured_difference", "low", "high", "seeds", "verdict"),
+    ]
 
 
 def write_csv(path: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
@@ -250,8 +249,9 @@ def write_table(report: TableReport, folder: str | os.PathLike[str]) -> dict[str
     paths = {form: Path(folder) / f"{name}.{form}" for form in ("csv", "md", "tex", "txt")}
     paths["paired"] = Path(folder) / f"{name}_paired.csv"
     rows = [_value_fields(result) for result in report.rows]
-    write_csv(paths["csv"], list(rows[0]), rows)
-    write_csv(paths["paired"], list(PAIRED_FIELDS), [_paired_fields(x) for x in report.paired])
+    # The baseline's row may have fewer options than the others.
+    write_csv(paths["csv"], list(max(rows, key=len)), rows)
+    write_csv(paths["paired"], _paired_names(report), [_paired_fields(x) for x in report.paired])
     write_text(paths["md"], markdown_table(report))
     write_text(paths["tex"], latex_table(report))
     write_text(paths["txt"], text_table(report))

@@ -1,6 +1,8 @@
 """The fixed saliency prior: dataset-wide density of the training boxes (5.1, A.6)."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,18 +29,37 @@ def make_prior(annotations: Path, settings: config.Prior, out: Path) -> Prior:
         amplitude=settings.amplitude,
         bandwidth=settings.bandwidth,
     )
-    prior = Prior(
-        saliency.to(torch.float32).numpy(),
-        {
-            "native_size": list(size),
-            "lattice": list(settings.lattice),
-            "amplitude": settings.amplitude,
-            "bandwidth": settings.bandwidth,
-        },
-        {**about, "boxes": len(boxes)},
-    )
+    prior = _as_prior(saliency, settings, size, {**about, "boxes": len(boxes)})
     save_prior(out, prior)
     return prior
+
+
+def make_priors(annotations: Path, outs: Mapping[Path, config.Prior]) -> None:
+    """Write priors that differ in their amplitude alone, in one pass over the training boxes.
+
+    `outs` maps each file to its settings. Raises ValueError if lattice or bandwidth differ.
+    """
+    first = next(iter(outs.values()))
+    if any(s.model_copy(update={"amplitude": first.amplitude}) != first for s in outs.values()):
+        raise ValueError("one pass serves priors that differ in their amplitude alone")
+    boxes, size, about = _training_boxes(annotations)
+    density = lzu.saliency.BoxDensity(size, first.lattice, bandwidth=first.bandwidth)
+    density.add(torch.from_numpy(boxes))
+    for out, settings in outs.items():
+        saliency = density.saliency(settings.amplitude)
+        save_prior(out, _as_prior(saliency, settings, size, {**about, "boxes": len(boxes)}))
+
+
+def _as_prior(
+    saliency: torch.Tensor, settings: config.Prior, size: tuple[int, int], source: dict[str, Any]
+) -> Prior:
+    parameters = {
+        "native_size": list(size),
+        "lattice": list(settings.lattice),
+        "amplitude": settings.amplitude,
+        "bandwidth": settings.bandwidth,
+    }
+    return Prior(saliency.to(torch.float32).numpy(), parameters, source)
 
 
 def draw_prior(prior: Prior, fwhm: float, out: Path, about: Path) -> None:
@@ -70,7 +91,7 @@ def draw_prior(prior: Prior, fwhm: float, out: Path, about: Path) -> None:
 def _training_boxes(annotations: Path) -> tuple[np.ndarray, tuple[int, int], dict[str, str]]:
     content = read_json(annotations)
     info = content["info"]
-    if info["split"] != "train":
+    if info["split"] not in ("train", "search_train"):
         raise UserError(
             f"{annotations}: a prior is made from training boxes, and these are of the "
             f"{info['split']} split; give the training annotations"

@@ -13,8 +13,9 @@ from lzu.experiments.config import (
     planned_runs,
     training_identity,
 )
-from lzu.experiments.registry import BUILT
-from lzu.experiments.run import METHODS
+from lzu.experiments.plan import evaluated_runs, planned_tables, search_priors
+from lzu.experiments.registry import BUILT, TABLES
+from lzu.experiments.run import METHODS, parse_options, parse_variant
 from lzu.report.provenance import config_hash
 
 
@@ -52,7 +53,17 @@ def test_paper_suite_plans_every_scale(request):
     suite = load_suite(request.config.rootpath / "config" / "paper.yaml")
     planned = {(run.method, run.to_scale) for run in planned_runs(suite)}
     scales = (0.25, 0.5, 0.75, 1)
-    assert planned >= {(m, s) for m in ("uniform", "lzu_fixed") for s in scales}
+    everywhere = ("uniform", "lzu_fixed", "lzu_adaptive")
+    assert planned == {(m, s) for m in everywhere for s in scales} | {
+        ("fovea", 0.5), ("lzu_adaptive_no_cascade", 0.5)
+    }  # fmt: skip
+    runs = evaluated_runs(suite)
+    for name in planned_tables(suite):
+        rows = TABLES[name].rows
+        assert all(sum(row.matches(run) for run in runs) == 1 for row in rows)
+    rates = {name: method.learning_rate for name, method in suite.detection2d.methods.items()}
+    assert {name for name, rate in rates.items() if rate == 0.005} == {"uniform", "fovea"}
+    assert {rate for rate in rates.values()} == {0.005, 0.01}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +91,33 @@ def test_paper_suite_plans_every_scale(request):
         ("detection2d.learned.channels", 40, r"detection2d\.learned\.channels: "),
         ("detection2d.seeds", [0, 0], r"detection2d\.seeds repeats a value"),
         ("detection2d.seeds", [], r"detection2d\.seeds: "),
+        (
+            "detection2d.upsampling.from_scales",
+            [0.3],
+            r"upsampling\.from_scales: 0\.3 is not among those that Table 2 has: 0\.25, 0\.5",
+        ),
+        (
+            "detection2d.upsampling.to_scales",
+            [0.5, 0.75],
+            r"upsampling\.to_scales: 0\.75 is not .*methods\.uniform\.scales, .*: 0\.25, 0\.5$",
+        ),
+        ("detection2d.upsampling.from_scales", [1, 1], r"from_scales repeats a value"),
+        ("detection2d.upsampling.from_scales", [], r"upsampling\.from_scales: "),
+        ("detection2d.upsampling.methods", ["fovea"], r"upsampling\.methods\.0: .*'fovea'"),
+        ("detection2d.upsampling.seeds", [5], r"upsampling\.seeds: 5 is not among"),
+        (
+            "detection2d.search.amplitudes",
+            [0],
+            r"search\.amplitudes\.0: .*greater than 0.*given: 0",
+        ),
+        ("detection2d.search.amplitudes", [-1], r"search\.amplitudes\.0: .*given: -1"),
+        ("detection2d.search.amplitudes", [7], r"search\.amplitudes: 7 is not .*Table 6 has: 1, 5"),
+        ("detection2d.search.fwhms", [4, 5], r"search\.fwhms: 5 is not .*Table 6 has: 4, 10"),
+        ("detection2d.search.fwhms", [0], r"search\.fwhms\.0: .*given: 0"),
+        ("detection2d.search.validation_share", 1, r"search\.validation_share: .*given: 1"),
+        ("detection2d.search.validation_share", 0, r"search\.validation_share: .*given: 0"),
+        ("detection2d.search.seeds", [], r"search\.seeds: "),
+        ("detection2d.search.seeds", [1, 1], r"search\.seeds repeats a value"),
         ("suite", "mine", r"suite: .*'mine'"),
         ("detection2d.dataset.root", None, r"detection2d\.dataset\.root: "),
     ],
@@ -105,8 +143,8 @@ def test_a_missing_key_is_named(smoke):
 
 
 def test_a_scale_that_no_table_has_is_refused(smoke):
-    settings = changed(smoke, "detection2d.methods.uniform.scales", [0.3])
-    with pytest.raises(UserError, match=r"0\.3"):
+    settings = changed(smoke, "detection2d.methods.uniform.scales", [0.25, 0.3, 0.5])
+    with pytest.raises(UserError, match=r"no row for uniform at scale 0\.3"):
         planned_runs(parse_suite(settings, "mine.yaml"))
 
 
@@ -171,6 +209,87 @@ def test_identities_are_those_of_results_already_measured():
     suite = parse_suite(settings, "x")
     found = {r.method: config_hash(training_identity(suite, r)) for r in planned_runs(suite)}
     assert found == {"uniform": "7556f2bc33347d16", "lzu_fixed": "b4bd5fc7e9243742"}
+
+
+def test_the_search_needs_the_learning_rate_of_its_methods(smoke):
+    for method in ("uniform", "lzu_adaptive"):
+        settings = copy.deepcopy(smoke)
+        del settings["detection2d"]["methods"][method]
+        settings["detection2d"].pop("upsampling")
+        settings["detection2d"]["methods"].pop("fovea")
+        with pytest.raises(UserError, match=f"search: needs the learning rate of {method}"):
+            parse_suite(settings, "x")
+
+
+def test_runs_of_table_2_share_the_weights_of_table_1(smoke):
+    suite = parse_suite(smoke, "x")
+    trained, runs = planned_runs(suite), evaluated_runs(suite)
+    given = [run for run in runs if run.from_scale != 1]
+    assert {(r.method, r.from_scale, r.to_scale, r.seed) for r in given} == {
+        (method, 0.25, seen, 0) for method in ("uniform", "lzu_fixed") for seen in (0.25, 0.5)
+    }
+    for run in given:
+        assert run.trained in trained
+        assert training_identity(suite, run) == training_identity(suite, run.trained)
+    assert len(set(runs)) == len(runs)
+
+
+def test_runs_of_the_search_carry_their_point_and_split(smoke):
+    suite = parse_suite(smoke, "x")
+    runs = [run for run in evaluated_runs(suite) if run.options]
+    assert {run.split("train") for run in runs} == {"search_train"}
+    points = {}
+    for run in runs:
+        identity = training_identity(suite, run)
+        assert identity["split"] == {"validation_share": 0.5, "split_seed": 0}
+        own = identity.get("prior") or identity.get("adaptive") or {}
+        points[run.method, own.get("amplitude"), own.get("fwhm")] = config_hash(identity)
+    grid = [(amplitude, fwhm) for amplitude in (1, 100) for fwhm in (4, 22)]
+    methods = ("lzu_fixed", "lzu_adaptive")
+    assert set(points) == {(m, *p) for m in methods for p in grid} | {("uniform", None, None)}
+    assert len(set(points.values())) == len(points) == len(runs) == 9
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "stale"),
+    [
+        ("detection2d.prior.fwhm", 5, set()),
+        ("detection2d.prior.amplitude", 5, set()),
+        ("detection2d.prior.bandwidth", 5, {"lzu_fixed"}),
+        ("detection2d.adaptive.fwhm", 5, set()),
+        ("detection2d.adaptive.bandwidth", 5, {"lzu_adaptive"}),
+        ("detection2d.search.split_seed", 1, {"uniform", "lzu_fixed", "lzu_adaptive"}),
+    ],
+)
+def test_what_makes_the_search_stale(smoke, path, value, stale):
+    """Its points set amplitude and fwhm themselves."""
+    before, after = (parse_suite(s, "x") for s in (smoke, changed(smoke, path, value)))
+    found = {
+        run.method
+        for run in evaluated_runs(before)
+        if run.options and training_identity(before, run) != training_identity(after, run)
+    }
+    assert found == stale
+    plain = [run for run in planned_runs(before)]
+    if path.startswith("detection2d.search"):
+        assert all(training_identity(before, r) == training_identity(after, r) for r in plain)
+
+
+def test_tables_and_priors_of_the_suites(request, smoke):
+    suite = parse_suite(smoke, "x")
+    assert planned_tables(suite) == ["table1", "table2", "table6"]
+    assert [prior.amplitude for prior in search_priors(suite)] == [1, 100]
+    demo = load_suite(request.config.rootpath / "config" / "demo.yaml")
+    assert planned_tables(demo) == ["table1"]
+    assert search_priors(demo) == []
+    assert evaluated_runs(demo) == planned_runs(demo)
+
+
+def test_variants_are_read_as_they_are_written(smoke):
+    for run in evaluated_runs(parse_suite(smoke, "x")):
+        assert parse_variant(run.variant) == (run.from_scale, run.to_scale, run.options)
+    with pytest.raises(UserError, match=r"--option: 'fwhm' is not of the form NAME=VALUE"):
+        parse_options(["fwhm"])
 
 
 def test_the_papers_settings_are_the_defaults(request):

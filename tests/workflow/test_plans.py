@@ -68,8 +68,11 @@ def test_paper_with_the_dataset_plans_every_run(plan, request, tmp_path):
     status, text = plan("--configfile", path)
     assert status == 0, text
     found = jobs(text)
-    assert found["train"] == found["score"] == 8
-    assert found["weights"] == 1
+    # Table 1's 14 rows; Table 6's grid for two methods, and uniform
+    assert found["train"] == 14 + 2 * 5 * 4 + 1
+    # Table 2: two methods, four scales, three more scales of images each
+    assert found["predict"] == found["score"] == found["train"] + 2 * 4 * 3
+    assert found["weights"] == found["split"] == found["search_priors"] == found["prior"] == 1
     assert "world" not in found
 
 

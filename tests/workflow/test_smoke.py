@@ -1,5 +1,6 @@
 """The smoke suite from nothing, and what a second look at its results does."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ pytest.importorskip("snakemake")
 
 from lzu.experiments.paths import ANALYSIS_FIGURES
 from lzu.experiments.run import ADAPTIVE
+from lzu.files import read_json
 from lzu.report.schema import read_level_error, read_metrics, read_timing
 from tests.workflow.test_plans import jobs
 
@@ -58,8 +60,10 @@ def smoke(folder, snakemake):
 def test_every_result_file_passes_its_schema(smoke):
     metrics = sorted(smoke.glob("runs/**/metrics.json"))
     timings = sorted(smoke.glob("timing/**/*.json"))
-    assert len(metrics) == 12
-    assert len(timings) == 6
+    # Table 1: two methods at two scales, four at one, two seeds; Table 2: two methods at two scales
+    # from another than 1x; Table 6: a corner of 2x2 for two methods, and uniform.
+    assert len(metrics) == 2 * (2 * 2 + 4) + 2 * 2 + (2 * 4 + 1)
+    assert len(timings) == 2 * 2 + 4
     contents = [read_metrics(path) for path in metrics]
     assert {c["dataset"]["source"] for c in contents} == {"synthetic"}
     assert {c["training"]["initial_weights"] for c in contents} == {"scratch"}
@@ -79,14 +83,53 @@ def test_tables_and_figures_are_made(smoke):
     assert "synthetic" in table
     for method in ("FOVEA", "LZU, adaptive", "LZU, learned"):
         assert method in table
-    for name in ("table1.csv", "table1.md", "table1.tex", "eq18.csv", "eq18.md", "eq18.tex"):
-        assert (smoke / "tables" / name).stat().st_size > 100
+    for name in ("table1", "table2", "table6", "eq18"):
+        for form in ("csv", "md", "tex", "txt"):
+            assert (smoke / "tables" / f"{name}.{form}").stat().st_size > 100
+    assert (smoke / "figures" / "table6_search.png").stat().st_size > 10_000
     assert (smoke / "figures" / "figure7_detection2d.png").stat().st_size > 10_000
     assert list(smoke.glob("priors/detection2d/*.png"))
     for name in ANALYSIS_FIGURES:
         for form in ("png", "pdf", "svg"):
             assert (smoke / "figures" / f"{name}.{form}").stat().st_size > 10_000
     assert "0.0274" in (smoke / "tables" / "eq18.txt").read_text()
+
+
+def test_tables_2_and_6_have_no_gap_in_what_is_planned(smoke):
+    """Of every other cell it is said that it is not planned."""
+    for name, cells, planned in (("table2", 32, 8), ("table6", 41, 9)):
+        rows = list(csv.DictReader((smoke / "tables" / f"{name}.csv").open()))
+        assert len(rows) == cells
+        assert sum(bool(row["AP_measured"]) for row in rows) == planned
+        assert "no metrics.json" not in (smoke / "tables" / f"{name}.txt").read_text()
+
+
+def test_table_2_evaluates_the_weights_of_table_1(smoke):
+    """From a quarter the same weights see another image; trained there they were not."""
+    folder = smoke / "runs" / "detection2d" / "lzu_fixed"
+    for seen in ("0.25", "0.5"):
+        given = folder / f"0.25-{seen}" / "seed0"
+        assert {path.name for path in given.iterdir()} == {"predictions.json", "metrics.json"}
+        own, trained = (
+            read_metrics(f / "metrics.json") for f in (given, folder / f"1-{seen}/seed0")
+        )
+        assert own["config_hash"] == trained["config_hash"]
+        assert own["run"] == {**trained["run"], "from": 0.25}
+        detections = [
+            (f / "predictions.json").read_bytes() for f in (given, folder / f"1-{seen}/seed0")
+        ]
+        assert detections[0] != detections[1]
+
+
+def test_the_search_keeps_to_its_split(smoke):
+    record = read_json(smoke / "data" / "argoverse_hd" / "search_split.json")
+    found = list((smoke / "runs").glob("detection2d/*/1-0.5/*split=search/seed0/metrics.json"))
+    assert len(found) == 9
+    for path in found:
+        dataset = read_metrics(path)["dataset"]
+        assert dataset["split"] == "search_val"
+        assert dataset["fingerprint"] == record["val"]["fingerprint"]
+        assert dataset["images"] == record["val"]["images"] == 6
 
 
 def test_a_second_run_has_nothing_to_do(smoke, snakemake):
@@ -125,13 +168,22 @@ def test_a_changed_setting_reruns_what_uses_it_and_no_more(
         "time": 1, "collect": 1, "tables": 1, "figures": 1, "all": 1
     }  # fmt: skip
     assert planned("seeds:", "prior: {fwhm: 16}\n  seeds:")["analysis"] == 1
-    fixed = "lzu_fixed: {scales: [0.5], learning_rate: 0.01}"
+    fixed = "lzu_fixed: {scales: [0.25, 0.5], learning_rate: 0.01}"
     retrained = planned(fixed, fixed.replace("0.01", "0.02"))
-    assert retrained["train"] == retrained["predict"] == retrained["score"] == 2
+    # two scales and two seeds, and the search's corner; Table 2 evaluates two of them once more
+    assert retrained["train"] == 4 + 4
+    assert retrained["predict"] == retrained["score"] == 4 + 4 + 2
     assert "prepare" not in retrained
     assert "prior" not in retrained
     assert "analysis" not in retrained
-    assert planned("score_threshold: 0.005", "score_threshold: 0.5")["train"] == 4
+    assert planned("score_threshold: 0.005", "score_threshold: 0.5")["train"] == 4 + 4
+    split = planned("validation_share: 0.5", "validation_share: 0.4")
+    assert split["split"] == split["search_priors"] == 1
+    assert split["train"] == 9
+    assert "prior" not in split
+    wider = planned("fwhms: [4, 22]", "fwhms: [4, 16, 22]")
+    assert wider["train"] == 4
+    assert not {"split", "search_priors"} & set(wider)
 
 
 def test_a_missing_result_is_made_even_if_settings_changed(request, smoke, snakemake, tmp_path):

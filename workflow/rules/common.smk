@@ -4,10 +4,17 @@ import sys
 from pathlib import Path
 
 from lzu.errors import UserError
-from lzu.experiments.config import has_prior, parse_suite, planned_runs, training_identity
+from lzu.experiments.config import (
+    has_prior,
+    parse_suite,
+    planned_runs,
+    saliency_settings,
+    training_identity,
+)
 from lzu.experiments.paths import Paths
-from lzu.experiments.registry import TABLE_1
-from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, METHODS, Run
+from lzu.experiments.plan import evaluated_runs, planned_tables, search_priors
+from lzu.experiments.registry import TABLES
+from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, METHODS, Run, parse_variant
 from lzu.files import write_text
 from lzu.report.collect import find_result_files
 
@@ -46,7 +53,7 @@ def checked_root(dataset):
 SUITE, PLANNED = checked(config)
 PATHS = Paths(SUITE)
 DETECTION = SUITE.detection2d
-RUNS = PLANNED if SUITE.mode == "compute" else []
+RUNS = evaluated_runs(SUITE) if SUITE.mode == "compute" else []
 # whether there is a prior's warp to look at
 ANALYSED = SUITE.mode == "compute" and has_prior(SUITE)
 SPLITS = ("train", "val")
@@ -67,32 +74,34 @@ RUN_FOLDER = PATHS.root / "runs/detection2d/{method}/{scales}/seed{seed}"
 wildcard_constraints:
     split="|".join(SPLITS),
     method="|".join(METHODS),
-    scales=r"[0-9.]+-[0-9.]+",
+    # of runs with options they are a folder more
+    scales=r"[0-9.]+-[0-9.]+(/[a-z_]+=[^/]+)?",
     seed=r"[0-9]+",
 
 
 def of_runs(name):
-    """The file `name` of every planned run."""
+    """The file `name` of every run that is scored."""
     return [PATHS.run(run, name) for run in RUNS]
 
 
 def timings():
-    """The timing file of every planned method and scale."""
+    """The timing file of every method and scale of Table 1."""
     return sorted({PATHS.timing(run) for run in PLANNED})
 
 
 def run_of(wildcards):
     """The run that a rule's wildcards name."""
-    given, seen = map(float, wildcards.scales.split("-"))
-    return Run(SUITE.suite, "detection2d", wildcards.method, given, seen, int(wildcards.seed))
+    given, seen, options = parse_variant(wildcards.scales)
+    seed = int(wildcards.seed)
+    return Run(SUITE.suite, "detection2d", wildcards.method, given, seen, seed, options)
 
 
 def run_arguments(wildcards):
     """The command line's words for a run."""
     run = run_of(wildcards)
-    return (
-        f"--method {run.method} --from {run.from_scale:g} --to {run.to_scale:g} --seed {run.seed}"
-    )
+    options = "".join(f" --option {name}={value}" for name, value in run.options)
+    scales = f"--from {run.from_scale:g} --to {run.to_scale:g}"
+    return f"--method {run.method} {scales} --seed {run.seed}{options}"
 
 
 def identity(wildcards):
@@ -102,12 +111,40 @@ def identity(wildcards):
 
 def prior_of(wildcards):
     """The prior that a method's warp is made from, if it has one."""
-    return [PATHS.prior(DETECTION.prior)] if wildcards.method in FROM_PRIOR else []
+    run = run_of(wildcards)
+    if run.method not in FROM_PRIOR:
+        return []
+    return [PATHS.prior(saliency_settings(DETECTION, run)[0], run.split("train"))]
+
+
+def training_frames(wildcards):
+    """The annotations that a run trains on."""
+    return PATHS.annotations(run_of(wildcards).split("train"))
+
+
+def scored_frames(wildcards):
+    """The annotations that a run is scored on."""
+    return PATHS.annotations(run_of(wildcards).split("val"))
 
 
 def frames_of(wildcards):
     """The validation frames whose order is checked before a method is trained that relies on it."""
-    return [PATHS.annotations("val")] if wildcards.method in ADAPTIVE else []
+    return [scored_frames(wildcards)] if wildcards.method in ADAPTIVE else []
+
+
+def weights_of(wildcards):
+    """The checkpoint that a run evaluates: its own, or that of its method trained from 1x."""
+    return PATHS.run(run_of(wildcards).trained, "checkpoint.pth")
+
+
+def record_of(wildcards):
+    """What is known of the training of those weights."""
+    return PATHS.run(run_of(wildcards).trained, "train.json")
+
+
+def searched_priors():
+    """The priors that the search's runs zoom by, one an amplitude."""
+    return [PATHS.prior(settings, "search_train") for settings in search_priors(SUITE)]
 
 
 def prior_of_suite():
@@ -162,16 +199,26 @@ def timed_checkpoints():
 if SUITE.mode == "compute":
     checked_root(DETECTION.dataset)
 
-PUBLISHED = [PATHS.results / "published" / name for name in (TABLE_1.published_file, "eq18.csv")]
-TABLES = [
-    PATHS.tables / name
-    for name in ("table1.csv", "table1.md", "table1.tex", "table1.txt", "table1_paired.csv")
+PLANNED_TABLES = planned_tables(SUITE)
+PUBLISHED = [
+    PATHS.results / "published" / name
+    for name in (*(TABLES[table].published_file for table in PLANNED_TABLES), "eq18.csv")
+]
+TABLE_FILES = [
+    PATHS.tables / f"{table}{end}"
+    for table in PLANNED_TABLES
+    for end in (".csv", ".md", ".tex", ".txt", "_paired.csv")
 ]
 EQ18 = [PATHS.tables / f"eq18.{form}" for form in ("csv", "md", "tex", "txt") if level_errors()]
 FIGURES = [
     PATHS.figures / f"figure7_detection2d{view}.{form}"
     for view in ("", "_end_to_end")
     for form in ("png", "pdf", "svg")
+]
+SEARCH_FIGURES = [
+    PATHS.figures / f"table6_search.{form}"
+    for form in ("png", "pdf", "svg")
+    if "table6" in PLANNED_TABLES
 ]
 ANALYSIS_FIGURES = [
     path.with_suffix(f".{form}")
@@ -181,7 +228,7 @@ ANALYSIS_FIGURES = [
 # Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
 # while what was made from it is there.
 TARGETS = [
-    *(*TABLES, *EQ18, *FIGURES, *prior_pictures(), *results()),
+    *(*TABLE_FILES, *EQ18, *FIGURES, *SEARCH_FIGURES, *prior_pictures(), *results()),
     *(level_errors() if ANALYSED else []),
     *(ANALYSIS_FIGURES if ANALYSED else []),
 ]

@@ -39,6 +39,26 @@ rule prepare:
         "lzu prepare --split {wildcards.split} --threads {threads}" " 2>&1 | tee {log}"
 
 
+rule split:
+    """The training set in two parts by sequence, for the search of Table 6."""
+    input:
+        PATHS.annotations("train"),
+    output:
+        PATHS.annotations("search_train"),
+        PATHS.annotations("search_val"),
+        PATHS.search_split,
+    log:
+        f"logs/{SUITE.suite}/split.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem="8GB",
+    params:
+        rule=DETECTION.search and [DETECTION.search.validation_share, DETECTION.search.split_seed],
+    shell:
+        "lzu split 2>&1 | tee {log}"
+
+
 if DETECTION.model.initial_weights is not None:
 
     rule weights:

@@ -7,7 +7,7 @@ rule train:
         initial_weights(),
         prior_of,
         frames_of,
-        annotations=PATHS.annotations("train"),
+        annotations=training_frames,
     output:
         checkpoint=RUN_FOLDER / "checkpoint.pth",
         record=RUN_FOLDER / "train.json",
@@ -32,11 +32,11 @@ rule train:
 
 
 rule predict:
-    """Detect on the validation images."""
+    """Detect on the validation images, with weights trained from 1x."""
     input:
         prior_of,
-        annotations=PATHS.annotations("val"),
-        checkpoint=RUN_FOLDER / "checkpoint.pth",
+        annotations=scored_frames,
+        checkpoint=weights_of,
     output:
         RUN_FOLDER / "predictions.json",
     log:
@@ -59,9 +59,9 @@ rule predict:
 rule score:
     """COCO average precision of the predictions."""
     input:
-        annotations=PATHS.annotations("val"),
+        annotations=scored_frames,
         predictions=RUN_FOLDER / "predictions.json",
-        record=RUN_FOLDER / "train.json",
+        record=record_of,
     output:
         RUN_FOLDER / "metrics.json",
     log:

@@ -38,3 +38,25 @@ rule picture:
         "../../environment.yml"
     shell:
         "lzu picture 2>&1 | tee {log}"
+
+
+if searched_priors():
+
+    rule search_priors:
+        """The priors of the search, of its own training part: one pass serves all amplitudes."""
+        input:
+            PATHS.annotations("search_train"),
+        output:
+            searched_priors(),
+        log:
+            f"logs/{SUITE.suite}/search_priors.log",
+        conda:
+            "../../environment.yml"
+        threads: 2
+        resources:
+            runtime="30m",
+            mem="8GB",
+        params:
+            prior=DETECTION.prior.model_dump_json(),
+        shell:
+            "lzu search-priors --threads {threads} 2>&1 | tee {log}"

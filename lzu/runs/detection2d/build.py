@@ -18,7 +18,7 @@ import lzu.models.stream
 import lzu.runs.progress  # noqa: F401  (one mark for all names of `lzu`)
 from lzu.datasets.classes import CLASSES
 from lzu.errors import UserError
-from lzu.experiments.config import Suite, frame_size, training_identity
+from lzu.experiments.config import Suite, frame_size, saliency_settings, training_identity
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, Run
 from lzu.files import read_json
@@ -77,15 +77,16 @@ def model_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
 def resampler_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
     """The settings of the run's resampler; see `lzu.models.resamplers.build_resampler`."""
     task = suite.detection2d
-    prior = task.prior
+    prior, adaptive = saliency_settings(task, run)
     if run.method == "uniform":
         return {"kind": "uniform"}
     if run.method in FROM_PRIOR:
         fwhm = task.fovea.fwhm if run.method == "fovea" else prior.fwhm
-        return {"kind": "warp", "prior": str(paths.prior(prior)), "fwhm": fwhm}
+        path = paths.prior(prior, run.split("train"))
+        return {"kind": "warp", "prior": str(path), "fwhm": fwhm}
     lattice = {"lattice": prior.lattice}
     if run.method in ADAPTIVE:
-        own = {name: getattr(task.adaptive, name) for name in ("fwhm", "amplitude", "bandwidth")}
+        own = {name: getattr(adaptive, name) for name in ("fwhm", "amplitude", "bandwidth")}
         return {"kind": "boxes", **lattice, **own}
     if run.method == "lzu_learned":
         return {"kind": "learned", **lattice, **task.learned.model_dump()}
@@ -93,7 +94,10 @@ def resampler_config(suite: Suite, run: Run, paths: Paths) -> dict[str, Any]:
 
 
 def dataset_config(suite: Suite, run: Run, paths: Paths, split: str, flip: float) -> dict[str, Any]:
-    """The mmdet dataset of `split`: images at the `from` scale, labels in the network's frame."""
+    """The mmdet dataset that serves the run as `split` ("train" or "val").
+
+    Images are at the `from` scale, labels in the network's frame.
+    """
     task = suite.detection2d
     native = task.dataset.native_size
     given = frame_size(native, run.from_scale)
@@ -118,7 +122,7 @@ def dataset_config(suite: Suite, run: Run, paths: Paths, split: str, flip: float
     pipeline.append({"type": "PackDetInputs", "meta_keys": meta})
     return {
         "type": "CocoDataset",
-        "ann_file": str(paths.annotations(split)),
+        "ann_file": str(paths.annotations(run.split(split))),
         "data_prefix": {"img": task.dataset.root},
         "metainfo": {"classes": CLASSES},
         "pipeline": pipeline,
@@ -133,12 +137,15 @@ def annotation_info(path: Path) -> dict[str, Any]:
 
 
 def run_stamp(suite: Suite, run: Run, paths: Paths) -> str:
-    """A hash of all that the run's weights depend on: settings, training data and prior."""
+    """A hash of all that the run's weights depend on: settings, training data and prior.
+
+    A run shares it with the one of which it evaluates the weights.
+    """
     prior = resampler_config(suite, run, paths).get("prior")
     return config_hash(
         {
             **training_identity(suite, run),
-            "data": annotation_info(paths.annotations("train"))["fingerprint"],
+            "data": annotation_info(paths.annotations(run.split("train")))["fingerprint"],
             "saliency": prior and hashlib.sha256(load_prior(prior).saliency.tobytes()).hexdigest(),
         }
     )

@@ -12,12 +12,12 @@ from lzu.files import read_json
 from lzu.models.adaptive import no_detections
 
 
-def validation_sequences(paths: Paths) -> list[list[int]]:
-    """The validation images' ids, a list for each sequence, in the order of their `fid`.
+def validation_sequences(paths: Paths, split: str = "val") -> list[list[int]]:
+    """The ids of the images of `split`, a list for each sequence, in the order of their `fid`.
 
     Raises UserError for a repeated or missing one; see `frame_order`.
     """
-    path = paths.annotations("val")
+    path = paths.annotations(split)
     return frame_order(read_json(path)["images"], path)
 
 

@@ -20,15 +20,15 @@ from lzu.runs.weights import read_checkpoint
 
 
 def load_trained(suite: Suite, run: Run, paths: Paths) -> Any:
-    """The trained detector of `run`, in evaluation mode, on the device that is there.
+    """The detector of `run` with trained weights, in evaluation mode, on the device that is there.
 
     Raises UserError if the checkpoint is of another run, of other settings or of another model.
     """
-    path = paths.run(run, "checkpoint.pth")
+    path = paths.run(run.trained, "checkpoint.pth")
     content = read_checkpoint(path)
-    about = content.get("about", {})
-    if about.get("run") != run.as_dict():
-        raise UserError(f"{path}: a checkpoint of {about.get('run')}, not of {run.as_dict()}")
+    about, wanted = content.get("about", {}), run.trained.as_dict()
+    if about.get("run") != wanted:
+        raise UserError(f"{path}: a checkpoint of {about.get('run')}, not of {wanted}")
     if about.get("config_hash") != run_stamp(suite, run, paths):
         raise UserError(
             f"{path}: trained with other settings or data than the suite has now; train it again"
@@ -59,7 +59,7 @@ def predict(suite: Suite, run: Run, paths: Paths, *, workers: int = 0, batch: in
 
     An adaptive method sees the frames of `batch` sequences side by side, each in its order.
     """
-    sequences = validation_sequences(paths) if run.method in ADAPTIVE else None
+    sequences = validation_sequences(paths, run.split("val")) if run.method in ADAPTIVE else None
     model = load_trained(suite, run, paths)
     dataset = validation_set(suite, run, paths)
     if sequences is None:

@@ -44,10 +44,15 @@ def train(
     Raises UserError if the settings do not fit together, or the loss is lost.
     """
     started = datetime.now(UTC)
+    if run != run.trained:
+        raise UserError(
+            f"{run.path}: models are trained on images of native size (--from 1) alone; this run "
+            f"evaluates the weights of {run.trained.path}: train that, and predict this"
+        )
     stamp = run_stamp(suite, run, paths)
     if run.method in ADAPTIVE:
         # The trained model is of no use without: better to hear of it now than after training.
-        validation_sequences(paths)
+        validation_sequences(paths, run.split("val"))
     folder = training_folder(run, paths)
     enter_mmdet()
     if launcher != "none" and not torch.cuda.is_available():
@@ -120,7 +125,7 @@ def _runner_config(
             "use a number of GPUs that divides it"
         )
     dataset = dataset_config(suite, run, paths, "train", schedule.flip)
-    images = annotation_info(paths.annotations("train"))["images"]
+    images = annotation_info(paths.annotations(run.split("train")))["images"]
     per_epoch = math.ceil(images / schedule.batch)
     iterations = schedule.epochs * per_epoch
     warmup = schedule.warmup_iterations
