@@ -198,7 +198,7 @@ SCALES = (0.25, 0.5, 0.75, 1.0)
 
 TABLE_2 = Table(
     name="table2",
-    title="Table 2 (2D). AP in the upsampling and downsampling regimes",
+    title="Table 2 (2D). AP, upsampling and downsampling",
     published_file="table2_up_and_downsampling.csv",
     published_dataset="Argoverse-HD",
     published_device="RTX 2080 Ti",
@@ -240,7 +240,7 @@ def _searched_row(method: str, own: tuple[tuple[str, str], ...] = ()) -> TableRo
 
 TABLE_6 = Table(
     name="table6",
-    title="Table 6. AP at 0.5x over amplitude and fwhm of LZU's saliency",
+    title="Table 6. AP at 0.5x over amplitude and fwhm",
     published_file="table6_saliency_grid_search.csv",
     published_dataset="Argoverse-HD, on a split of its training set",
     published_device="RTX 2080 Ti",

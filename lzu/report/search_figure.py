@@ -13,10 +13,12 @@ from lzu.report.comparison import CellResult, TableReport
 from lzu.report.grid import DASH
 from lzu.report.layouts import search_points
 from lzu.report.numbers import number
-from lzu.report.style import INK, MUTED, save_figure, styled
+from lzu.report.style import INK, save_figure, styled
 
 # Orange loses, purple wins, white is uniform's: told apart by colour-blind readers too.
 COLOURS = "PuOr"
+# darker than what is next to white, so that no gap looks like a tie
+MISSING = "#d0d0d0"
 VIEWS = ("published", "measured")
 
 
@@ -55,15 +57,15 @@ def _draw(axes: Axes, values: np.ndarray, reach: float, decimals: int) -> object
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_facecolor("#f4f4f4")
+    axes.set_facecolor(MISSING)
     image = axes.imshow(
         np.ma.masked_invalid(values), cmap=COLOURS, vmin=-reach, vmax=reach, aspect="auto"
     )
     for (row, column), value in np.ndenumerate(values):
         missing = bool(np.isnan(value))
-        dark = not missing and abs(value) > 0.65 * reach
+        dark = not missing and abs(value) > 0.55 * reach
         text = number(None if missing else value, decimals, signed=True)
-        colour = MUTED if missing else "white" if dark else INK
+        colour = "white" if dark else INK
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
     axes.set_xticks(range(len(FWHMS)), [f"{fwhm:g}" for fwhm in FWHMS])
     axes.set_yticks(range(len(AMPLITUDES)), [f"{amplitude:g}" for amplitude in AMPLITUDES])

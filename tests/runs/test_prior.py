@@ -8,8 +8,10 @@ import torch
 
 import lzu
 from lzu.errors import UserError
+from lzu.experiments.plan import search_priors
 from lzu.prior import load_prior
-from lzu.runs.prior import make_prior
+from lzu.runs.prior import make_prior, make_priors
+from tests.runs.conftest import lzu as lzu_verb
 
 
 def test_prior_is_the_saliency_of_the_training_boxes(suite, paths):
@@ -44,3 +46,59 @@ def test_the_picture_and_what_it_shows_are_written(suite, paths):
     assert picture.read_bytes()[:4] == b"\x89PNG"
     about = json.loads(picture.with_suffix(".json").read_text())
     assert 0 < about["magnification"]["min"] < 1 < about["magnification"]["max"]
+
+
+def test_one_pass_makes_the_priors_of_all_amplitudes(suite, paths, tmp_path):
+    settings = suite.detection2d.prior
+    train = paths.annotations("train")
+    wanted = {
+        tmp_path / f"{a}.npz": settings.model_copy(update={"amplitude": a}) for a in (1.0, 100.0)
+    }
+    make_priors(train, wanted)
+    for path, own in wanted.items():
+        found, single = load_prior(path), make_prior(train, own, tmp_path / "single.npz")
+        np.testing.assert_allclose(found.saliency, single.saliency, rtol=1e-6)
+        assert found.parameters == single.parameters
+        assert found.parameters["amplitude"] == own.amplitude
+        assert found.source == single.source
+    weak, strong = (load_prior(path).saliency for path in wanted)
+    assert strong.max() > weak.max()
+
+
+def test_one_pass_cannot_serve_two_bandwidths(suite, paths, tmp_path):
+    settings = suite.detection2d.prior
+    wanted = {
+        tmp_path / f"{b}.npz": settings.model_copy(update={"bandwidth": b}) for b in (32.0, 64.0)
+    }
+    with pytest.raises(ValueError, match="amplitude alone"):
+        make_priors(paths.annotations("train"), wanted)
+
+
+def test_the_search_s_priors_are_of_its_training_part_alone(suite, paths, config):
+    for verb in ("split", "search-priors"):
+        lzu_verb(verb, "--config", config, "--results", paths.results)
+    part = json.loads(paths.annotations("search_train").read_text())
+    boxes = torch.tensor([a["bbox"] for a in part["annotations"]])
+    boxes[:, 2:] += boxes[:, :2]
+    native = suite.detection2d.dataset.native_size
+    for settings in search_priors(suite):
+        prior = load_prior(paths.prior(settings, "search_train"), native)
+        expected = lzu.saliency.from_boxes(boxes, native, amplitude=settings.amplitude)
+        np.testing.assert_allclose(prior.saliency, expected.numpy(), rtol=1e-5)
+        assert prior.source["split"] == "search_train"
+        assert prior.source["fingerprint"] == part["info"]["fingerprint"]
+    whole = load_prior(paths.prior(suite.detection2d.prior))
+    assert len(boxes) < whole.source["boxes"]
+    with pytest.raises(UserError, match="of the search_val split"):
+        make_prior(paths.annotations("search_val"), suite.detection2d.prior, paths.root / "p.npz")
+
+
+def test_a_suite_without_a_search_says_so(config, results):
+    text = config.read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("  search:")]
+    path = config.with_name("no_search.yaml")
+    path.write_text("\n".join(lines))
+    for verb in ("split", "search-priors"):
+        done = lzu_verb(verb, "--config", path, "--results", results, check=False)
+        assert done.returncode == 2
+        assert "detection2d.search is not set" in done.stderr

@@ -109,6 +109,14 @@ def test_a_killed_adaptive_training_jitters_and_cascades_as_an_undisturbed_one(
         assert torch.equal(expected, states["killed"][name]), name
 
 
+def test_training_on_images_of_another_scale_is_refused(config, results):
+    """Table 2 evaluates; a slip in a command must not train a model for it."""
+    arguments = ["--method", "lzu_fixed", "--from", "0.25", "--to", "0.5"]
+    done = lzu("train", "--config", config, "--results", results, *arguments, check=False)
+    assert done.returncode == 2
+    assert "lzu_fixed/1-0.5/seed0: train that, and predict this" in done.stderr
+
+
 def test_a_checkpoint_of_another_number_of_classes_is_refused(undisturbed, long_config, tmp_path):
     from lzu.experiments.config import load_suite
     from lzu.experiments.paths import Paths
