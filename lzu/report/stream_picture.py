@@ -4,12 +4,15 @@ Everything comes in as NumPy arrays, so that no picture needs torch.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -17,7 +20,7 @@ from PIL import Image
 
 from lzu.files import write_atomic
 from lzu.report.cases_figure import BOX_STYLE, draw_boxes, draw_frame
-from lzu.report.style import styled
+from lzu.report.style import INK, styled
 from lzu.report.warp_pictures import (
     Array,
     check_image,
@@ -29,7 +32,11 @@ from lzu.report.warp_pictures import (
 )
 
 GRID = "#ffffff80"
-COLOURS = 128
+LEGEND = "#55595c"
+SALIENCY_COLOURS = 64
+"""Of a GIF's 256, those kept for the saliency; a few are the boxes', the rest the scene's."""
+SAMPLED = 8
+"""Frames that the scene's colours are chosen from."""
 WIDTH, RESOLUTION = 9.0, 90
 """Of a frame of the animation, in inches and dots an inch."""
 DETECTED, BEFORE = "found", "missed"
@@ -100,7 +107,7 @@ def stream_figure(
             handles=handles, loc="lower left", bbox_to_anchor=(0.005, 0.005), ncols=2, fontsize=8
         )
         legend.set_frame_on(True)
-        legend.get_frame().set(facecolor="#55595c", edgecolor="none")
+        legend.get_frame().set(facecolor=LEGEND, edgecolor="none")
         for text in legend.get_texts():
             text.set_color("white")
     return figure
@@ -113,19 +120,31 @@ def _as_sizes(boxes: Array) -> Array:
     return boxes
 
 
-def _rendered(
-    frames: Sequence[StreamFrame], native: tuple[int, int], title: str
-) -> Iterator[Image.Image]:
-    brightest = max(float(frame.saliency.max()) for frame in frames)
-    for frame in frames:
-        figure = stream_figure(frame, native, title, brightest)
-        with styled():
-            canvas = FigureCanvasAgg(figure)
-            figure.set_dpi(RESOLUTION)
-            canvas.draw()
-        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        # Without dithering, whose noise changes from frame to frame and costs a third of the file.
-        yield picture.quantize(COLOURS, dither=Image.Dither.NONE)
+def _render(frame: StreamFrame, *settings: Any) -> Image.Image:
+    """`stream_figure` in pixels."""
+    figure = stream_figure(frame, *settings)
+    figure.set_dpi(RESOLUTION)
+    canvas = FigureCanvasAgg(figure)
+    with styled():
+        canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
+    """One palette for all pictures, so that nothing flickers.
+
+    The few pixels of bright boxes and of high saliency would have no say in a palette that follows
+    from the pixels alone, and those of the scene are many, so the former have places of their own.
+    """
+    shades = colormaps["viridis"](np.linspace(0, 1, SALIENCY_COLOURS))
+    marks = [to_rgb(c) for c in (*(c for c, _ in BOX_STYLE.values()), "white", INK, LEGEND)]
+    kept = np.round(255 * np.vstack([shades[:, :3], marks])).astype(int).ravel().tolist()
+    step = -(-len(pictures) // SAMPLED)
+    sample = np.hstack([np.asarray(picture) for picture in pictures[::step]])
+    own = Image.fromarray(sample).quantize(256 - len(kept) // 3).getpalette()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(kept + own[: 768 - len(kept)])
+    return palette
 
 
 def write_stream_picture(
@@ -145,7 +164,11 @@ def write_stream_picture(
     path = Path(path)
     if path.suffix != ".gif" or not frames:
         raise ValueError(f"{path}: a .gif of at least one frame, got {len(frames)} frames")
-    first, *others = _rendered(frames, native, title)
+    brightest = max(float(frame.saliency.max()) for frame in frames)
+    pictures = [_render(frame, native, title, brightest) for frame in frames]
+    palette = _palette(pictures)
+    # Without dithering, whose noise makes files larger.
+    first, *others = (p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures)
     durations = [round(1000 / fps)] * len(frames)
     durations[-1] += 1000
     with write_atomic(path) as temporary:

@@ -1,5 +1,7 @@
 """The animated picture: a frame a frame, colours on one scale, and what is drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.collections import PatchCollection
@@ -52,7 +54,7 @@ def test_one_frame_is_enough(tmp_path, frames):
 
 def test_boxes_before_and_in_the_frame_are_drawn(frames):
     figure = stream_figure(frames[1], NATIVE, "title", 3.0)
-    shown, zoomed, saliency = figure.axes
+    shown, _, saliency = figure.axes
     patches = [c for c in shown.collections if isinstance(c, PatchCollection)]
     # each kind twice: a dark line below the coloured one
     assert sorted(len(c.get_paths()) for c in patches) == [1, 1, 2, 2]
@@ -78,3 +80,17 @@ def test_another_form_or_no_frames_are_refused(tmp_path, frames):
         write_stream_picture(tmp_path / "a.gif", [], NATIVE, "title")
     with pytest.raises(ValueError, match=r"\.gif"):
         write_stream_picture(tmp_path / "a.png", frames, NATIVE, "title")
+
+
+def test_bright_boxes_and_saliency_keep_their_colours(tmp_path, frames):
+    """A few pixels among very many others, which a palette of the most frequent colours loses."""
+    rng = np.random.default_rng(0)
+    noisy = rng.integers(0, 200, (200, 320, 3), dtype=np.uint8)
+    frames = [replace(frame, image=noisy, zoomed=noisy) for frame in frames]
+    path = write_stream_picture(tmp_path / "a.gif", frames, NATIVE, "title")
+    with Image.open(path) as picture:
+        picture.seek(2)
+        colours = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)
+    yellow, blue, brightest = (0xF0, 0xE4, 0x42), (0x56, 0xB4, 0xE9), (253, 231, 37)
+    for colour in (yellow, blue, brightest):
+        assert np.abs(colours - np.array(colour)).max(axis=1).min() <= 2, colour
