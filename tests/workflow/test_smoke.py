@@ -132,6 +132,17 @@ def test_the_search_keeps_to_its_split(smoke):
         assert dataset["images"] == record["val"]["images"] == 6
 
 
+def test_pictures_of_frames_are_made(smoke):
+    for form in ("png", "pdf", "svg"):
+        path = smoke / "figures" / f"figure6_detection2d_lzu_fixed_1-0.5.{form}"
+        assert path.stat().st_size > 10_000
+    scores = (smoke / "figures" / "figure6_detection2d_lzu_fixed_1-0.5.csv").read_text()
+    assert scores.count("\n") == 7
+    for form in ("gif", "npz"):
+        path = smoke / "streams" / f"detection2d_lzu_adaptive_1-0.5_0.{form}"
+        assert path.stat().st_size > 10_000
+
+
 def test_a_second_run_has_nothing_to_do(smoke, snakemake):
     assert "Nothing to be done" in snakemake()
 

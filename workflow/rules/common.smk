@@ -12,6 +12,7 @@ from lzu.experiments.config import (
     training_identity,
 )
 from lzu.experiments.paths import Paths
+from lzu.experiments.pictured import baseline_of, pictured_cases, pictured_stream
 from lzu.experiments.plan import evaluated_runs, planned_tables, search_priors
 from lzu.experiments.registry import TABLES
 from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, METHODS, Run, parse_variant
@@ -96,12 +97,16 @@ def run_of(wildcards):
     return Run(SUITE.suite, "detection2d", wildcards.method, given, seen, seed, options)
 
 
-def run_arguments(wildcards):
+def run_words(run):
     """The command line's words for a run."""
-    run = run_of(wildcards)
     options = "".join(f" --option {name}={value}" for name, value in run.options)
     scales = f"--from {run.from_scale:g} --to {run.to_scale:g}"
     return f"--method {run.method} {scales} --seed {run.seed}{options}"
+
+
+def run_arguments(wildcards):
+    """The command line's words for the run that a rule's wildcards name."""
+    return run_words(run_of(wildcards))
 
 
 def identity(wildcards):
@@ -109,12 +114,16 @@ def identity(wildcards):
     return json.dumps(training_identity(SUITE, run_of(wildcards)), sort_keys=True)
 
 
-def prior_of(wildcards):
-    """The prior that a method's warp is made from, if it has one."""
-    run = run_of(wildcards)
+def prior_of_run(run):
+    """The prior that a run's warp is made from, if it has one."""
     if run.method not in FROM_PRIOR:
         return []
     return [PATHS.prior(saliency_settings(DETECTION, run)[0], run.split("train"))]
+
+
+def prior_of(wildcards):
+    """That of the run that a rule's wildcards name."""
+    return prior_of_run(run_of(wildcards))
 
 
 def training_frames(wildcards):
@@ -225,10 +234,26 @@ ANALYSIS_FIGURES = [
     for path in PATHS.analysis_figures.values()
     for form in ("png", "pdf", "svg")
 ]
+# The runs whose frames are pictured, and these pictures.
+CASES = pictured_cases(SUITE) if SUITE.mode == "compute" else None
+STREAMED = pictured_stream(SUITE) if SUITE.mode == "compute" else None
+CASE_FILES = [
+    PATHS.cases_picture(run).with_suffix(f".{form}")
+    for run in (CASES,)
+    if run is not None
+    for form in ("png", "pdf", "svg", "csv")
+]
+STREAM_FILES = [
+    PATHS.stream(run, DETECTION.stream.sequence).with_suffix(f".{form}")
+    for run in (STREAMED,)
+    if run is not None
+    for form in ("gif", "npz")
+]
 # Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
 # while what was made from it is there.
 TARGETS = [
     *(*TABLE_FILES, *EQ18, *FIGURES, *SEARCH_FIGURES, *prior_pictures(), *results()),
     *(level_errors() if ANALYSED else []),
     *(ANALYSIS_FIGURES if ANALYSED else []),
+    *(*CASE_FILES, *STREAM_FILES),
 ]
