@@ -1,8 +1,9 @@
 """Gathering result files into one long table: a row for each run and quantity."""
 
 import json
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,16 @@ def _common(value: dict[str, Any], path: Path) -> dict[str, Any]:
     }
 
 
+def bin_metrics(size_bins: Mapping[str, Sequence[Any]]) -> dict[str, float | None]:
+    """A metrics file's bins of object size as metrics: "AP[8,16)" and "boxes[8,16)" -> value."""
+    lower = size_bins["lower_px"]
+    metrics = {}
+    for what in ("AP", "boxes"):
+        for low, high, value in zip(lower, [*lower[1:], math.inf], size_bins[what], strict=True):
+            metrics[f"{what}[{low:g},{high:g})"] = value
+    return metrics
+
+
 def _score_rows(path: Path) -> list[dict[str, Any]]:
     value = read_metrics(path)
     dataset, training = value["dataset"], value["training"]
@@ -122,7 +133,10 @@ def _score_rows(path: Path) -> list[dict[str, Any]]:
         "epochs": training["epochs"],
         "config_hash": value["config_hash"],
     }
-    return [{**row, "metric": name, "value": number} for name, number in value["metrics"].items()]
+    metrics = dict(value["metrics"])
+    if "size_bins" in value:
+        metrics |= bin_metrics(value["size_bins"])
+    return [{**row, "metric": name, "value": number} for name, number in metrics.items()]
 
 
 def _timing_rows(path: Path) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ class CellResult:
 class RowResult:
     """A row of the table: its `cells` by metric, and the seeds that were measured.
 
-    `by_seed` maps a score's metric to the value of each seed that has one.
+    `by_seed` maps each score's metric, those that are no column too, to the value of each seed.
     `quartiles` maps a timing's metric to its 25 % and 75 % quantiles over rounds.
     """
 
@@ -199,9 +199,8 @@ def compare(
                 seeds=tuple(sorted({int(seed) for seed in own_scores[row]["seed"]})),
                 quartiles=_quartiles(found, own_timings),
                 by_seed={
-                    column.metric: _by_seed(own_scores[row], column.metric)
-                    for column in found.columns
-                    if column.source == "score"
+                    metric: _by_seed(own_scores[row], metric)
+                    for metric in own_scores[row]["metric"].unique()
                 },
             )
         )

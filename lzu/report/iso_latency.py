@@ -97,9 +97,10 @@ def _model(row: RowResult, metric: str, published: bool, protocol: str) -> _Mode
         if value.published is None or latency.published is None:
             return None
         return _Model(latency.published, {PUBLISHED: value.published})
-    if not row.by_seed[metric] or latency.measured is None:
+    by_seed = row.by_seed.get(metric)
+    if not by_seed or latency.measured is None:
         return None
-    return _Model(latency.measured.value, row.by_seed[metric])
+    return _Model(latency.measured.value, by_seed)
 
 
 def _front(models: Sequence[_Model], higher_is_better: bool) -> list[_Model]:
