@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 import yaml
 
+from lzu.experiments.config import parse_suite
+from lzu.experiments.paths import Paths
+from lzu.experiments.plan import evaluated_runs
 from lzu.experiments.registry import TABLE_2, TABLE_6, TABLES
 from lzu.experiments.run import SEARCH
 from lzu.report.collect import collect
 from lzu.report.comparison import compare
 from lzu.report.layouts import table2_grid, table6_grid, tally
 from lzu.report.search_figure import differences, search_figure, write_search
+from lzu.report.suite import keep
 from lzu.report.tables import TEXT_WIDTH, latex_table, text_table, write_table
 
 SEEDS = (0, 1)
@@ -114,10 +118,10 @@ def test_tables_keep_to_their_runs_and_data(reports):
 
 
 def test_missing_cells_are_dashes_and_named(reports):
-    def keep(run):
+    def some(run):
         return run.from_scale != 0.25 and dict(run.options).get("amplitude") != "50"
 
-    _, two, six = reports(keep)
+    _, two, six = reports(some)
     line = table2_grid(two).groups[1][1]
     assert [text == "–" for text in line[2:]] == [True, False, False, False] * 2
     assert dict(two.missing)["no metrics.json of seed 0, 1"][0] == "0.25x Uniform from 0.25x"
@@ -229,3 +233,23 @@ def test_tables_rebuild_from_kept_results_without_torch(
     assert re.search(r"uniform +published +32\.2", (tables / "table6.txt").read_text())
     assert (tmp_path / "demo" / "figures" / "table6_search.png").stat().st_size > 10_000
     shutil.rmtree(tmp_path / "demo")
+
+
+def test_what_is_kept_of_a_search_tells_its_split(constructed, tmp_path):
+    methods = {m: {"scales": [], "learning_rate": 0.01} for m in ("uniform", "lzu_fixed")}
+    search = {"methods": ["lzu_fixed"], "amplitudes": [1], "fwhms": [4, 22], "seeds": [0, 2]}
+    settings = {"dataset": {"root": "x"}, "methods": methods, "search": search}
+    suite = parse_suite({"suite": "demo", "detection2d": settings}, "x")
+    paths = Paths(suite, tmp_path)
+    runs = evaluated_runs(suite)
+    assert len(runs) == 2 * (2 + 1)
+    for run in runs:
+        path = paths.run(run, "metrics.json")
+        constructed.write_json(path, constructed.metrics_of(run, invented(run)))
+    constructed.write_json(paths.search_split, {"seed": 0})
+    keep(suite, paths)
+    folder = paths.measured / "constructed"
+    kept = {path.relative_to(folder).as_posix() for path in folder.rglob("*.json")}
+    assert kept == {f"{run.path}/metrics.json" for run in runs} | {
+        "data/argoverse_hd/search_split.json"
+    }
