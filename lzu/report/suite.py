@@ -13,8 +13,12 @@ from lzu.report.analysis_level_error import read_published_errors, write_level_e
 from lzu.report.collect import collect, find_result_files, read_collected, write_collected
 from lzu.report.comparison import TableReport, compare
 from lzu.report.figures import write_tradeoff
+from lzu.report.iso_latency_figure import write_iso_latency_figure
+from lzu.report.iso_latency_table import write_iso_latency_table
 from lzu.report.schema import read_level_error, read_metrics, read_timing
 from lzu.report.search_figure import write_search
+from lzu.report.size_bins import by_size, write_size_table
+from lzu.report.size_bins_figure import write_size_figure
 from lzu.report.summary import print_summary
 from lzu.report.tables import write_table
 
@@ -38,9 +42,14 @@ def collect_suite(suite: Suite, paths: Paths) -> None:
 
 
 def make_tables(suite: Suite, paths: Paths) -> None:
-    """Write the suite's tables of the paper, and Eq. 18's errors if they were measured."""
+    """Write the suite's tables of the paper, Table 1's values at equal latency and by object size,
+    and Eq. 18's errors if they were measured."""
     for name in planned_tables(suite):
-        write_table(_table(name, suite, paths), paths.tables)
+        report = _table(name, suite, paths)
+        write_table(report, paths.tables)
+        if name == "table1":
+            write_iso_latency_table(report, paths.tables)
+            write_size_table(by_size(report), paths.tables)
     errors = _level_error(suite, paths)
     if errors is None:
         print("Eq. 18: no errors of downsampled inverses were measured, so its table is left out")
@@ -51,7 +60,10 @@ def make_tables(suite: Suite, paths: Paths) -> None:
 
 def make_figures(suite: Suite, paths: Paths) -> None:
     """Draw the suite's figures."""
-    write_tradeoff(_table("table1", suite, paths), paths.figures)
+    report = _table("table1", suite, paths)
+    write_tradeoff(report, paths.figures)
+    write_iso_latency_figure(report, paths.figures)
+    write_size_figure(report, paths.figures)
     if suite.detection2d.search is not None:
         write_search(_table("table6", suite, paths), paths.figures)
 
@@ -63,7 +75,10 @@ def show(suite: Suite, paths: Paths) -> None:
         paths.tables / "table1.csv",
         paths.tables / "table1.tex",
         *(paths.tables / f"{name}.txt" for name in planned_tables(suite)[1:]),
+        paths.tables / "iso_latency.txt",
         paths.figures / "figure7_detection2d.png",
+        paths.figures / "iso_latency.png",
+        paths.figures / "size_bins.png",
         *sorted(paths.figures.glob("table6_search.png")),
         *sorted(paths.tables.glob("eq18.md")),
         *(path for path in paths.analysis_figures.values() if path.exists()),

@@ -40,6 +40,10 @@ def test_tables_and_figures_rebuild_from_kept_results(request, results):
     assert len(kept) == 12
     assert "3 paired seeds" in " ".join(done.stdout.split())
     assert (results / "demo" / "figures" / "figure7_detection2d.png").stat().st_size > 10_000
+    for name in ("iso_latency", "size_bins"):
+        assert (results / "demo" / "figures" / f"{name}.png").stat().st_size > 10_000
+    text = " ".join((results / "demo" / "tables" / "iso_latency.txt").read_text().split())
+    assert "0.5x LZU, fixed published 36.4 25.2 22.7 +2.5" in text
     assert "Nearest to the published" in (results / "demo" / "tables" / "eq18.txt").read_text()
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("mmdet")
@@ -77,6 +78,7 @@ def test_every_result_file_passes_its_schema(smoke):
 
 
 def test_tables_and_figures_are_made(smoke):
+    metrics = smoke.glob("runs/**/metrics.json")
     table = (smoke / "tables" / "table1.txt").read_text()
     assert "published" in table
     assert "measured" in table
@@ -88,6 +90,12 @@ def test_tables_and_figures_are_made(smoke):
             assert (smoke / "tables" / f"{name}.{form}").stat().st_size > 100
     assert (smoke / "figures" / "table6_search.png").stat().st_size > 10_000
     assert (smoke / "figures" / "figure7_detection2d.png").stat().st_size > 10_000
+    for name in ("iso_latency", "size_bins"):
+        assert (smoke / "figures" / f"{name}.png").stat().st_size > 10_000
+    assert "LZU, learned" in (smoke / "tables" / "iso_latency.txt").read_text()
+    sizes = pd.read_csv(smoke / "tables" / "size_bins.csv")
+    assert set(sizes["method"]) == {read_metrics(p)["run"]["method"] for p in metrics}
+    assert sizes["AP"].notna().equals(sizes["boxes"] > 0)
     assert list(smoke.glob("priors/detection2d/*.png"))
     for name in ANALYSIS_FIGURES:
         for form in ("png", "pdf", "svg"):

@@ -218,12 +218,20 @@ TABLE_FILES = [
     for table in PLANNED_TABLES
     for end in (".csv", ".md", ".tex", ".txt", "_paired.csv")
 ]
+COMPARISONS = [
+    *(PATHS.tables / f"iso_latency.{form}" for form in ("csv", "md", "tex", "txt")),
+    PATHS.tables / "size_bins.csv",
+]
 EQ18 = [PATHS.tables / f"eq18.{form}" for form in ("csv", "md", "tex", "txt") if level_errors()]
 FIGURES = [
     PATHS.figures / f"figure7_detection2d{view}.{form}"
     for view in ("", "_end_to_end")
     for form in ("png", "pdf", "svg")
 ]
+COMPARISON_FIGURES = {
+    name: [PATHS.figures / f"{name}.{form}" for form in ("png", "pdf", "svg")]
+    for name in ("iso_latency", "size_bins")
+}
 SEARCH_FIGURES = [
     PATHS.figures / f"table6_search.{form}"
     for form in ("png", "pdf", "svg")
@@ -252,6 +260,7 @@ STREAM_FILES = [
 # Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
 # while what was made from it is there.
 TARGETS = [
+    *(*COMPARISONS, *sum(COMPARISON_FIGURES.values(), [])),
     *(*TABLE_FILES, *EQ18, *FIGURES, *SEARCH_FIGURES, *prior_pictures(), *results()),
     *(level_errors() if ANALYSED else []),
     *(ANALYSIS_FIGURES if ANALYSED else []),

@@ -17,7 +17,7 @@ rule collect:
 
 
 rule tables:
-    """The suite's tables and Eq. 18, published and measured side by side."""
+    """The suite's tables and Eq. 18, published and measured; equal latency; AP by object size."""
     input:
         PATHS.collected,
         PUBLISHED,
@@ -25,6 +25,7 @@ rule tables:
     output:
         report(TABLE_FILES[::5], caption="../report/tables.rst", category="Tables"),
         [path for path in TABLE_FILES if path not in TABLE_FILES[::5]],
+        COMPARISONS,
         report(EQ18[:1], caption="../report/eq18.rst", category="Analysis"),
         EQ18[1:],
     log:
@@ -38,13 +39,25 @@ rule tables:
 
 
 rule figures:
-    """Figure 7: accuracy against latency, with the Pareto front; Table 6 as heat maps."""
+    """Figure 7: accuracy against latency; at equal latency; by object size; Table 6's heat maps."""
     input:
         PATHS.collected,
         PUBLISHED[:-1],
     output:
         report(FIGURES[0], caption="../report/figure7.rst", category="Figures"),
         FIGURES[1:],
+        report(
+            COMPARISON_FIGURES["iso_latency"][0],
+            caption="../report/iso_latency.rst",
+            category="Figures",
+        ),
+        COMPARISON_FIGURES["iso_latency"][1:],
+        report(
+            COMPARISON_FIGURES["size_bins"][0],
+            caption="../report/size_bins.rst",
+            category="Figures",
+        ),
+        COMPARISON_FIGURES["size_bins"][1:],
         report(SEARCH_FIGURES[:1], caption="../report/table6.rst", category="Figures"),
         SEARCH_FIGURES[1:],
     log:
