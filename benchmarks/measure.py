@@ -6,6 +6,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ class Measure:
         cost_of: tuple[str, Run] | None = None,
         targets: Mapping[str, float] | None = None,
         graph: bool = False,
+        gradients: bool = False,
     ) -> None:
         """Measure `operation`, in pairs with a baseline if there is one, and note the case.
 
@@ -80,10 +82,11 @@ class Measure:
             cost_of: or one to say how many times its time the operation takes.
             targets: quantity (`lzu.report.benchmarks.QUANTITIES`) -> bound.
             graph: on a GPU, time the replay of a CUDA graph of the operation.
+            gradients: for operations that train; others are measured in inference mode.
         """
         comparison = "speedup" if speedup_over else "cost" if cost_of else None
         baseline_name, baseline = speedup_over or cost_of or (None, None)
-        with torch.inference_mode():
+        with nullcontext() if gradients else torch.inference_mode():
             for _ in range(WARMUP):
                 operation()
             peak, outputs = peak_memory(operation, self.device)

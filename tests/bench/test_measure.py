@@ -122,3 +122,18 @@ def test_a_case_says_what_was_measured():
     outcomes = {target["quantity"]: target["met"] for target in case["targets"]}
     assert outcomes["memory_per_output"]
     assert not outcomes["time_ms"]
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_operations_that_train_are_given_gradients(gradients):
+    measure, given = Measure(CPU, rounds=1, copy_gb_per_s=10.0), torch.rand(10, requires_grad=True)
+    wanted = []
+
+    def run():
+        output = given * 2
+        wanted.append(output.requires_grad)
+        return output
+
+    sizes = {"inputs": given, "dtype": given.dtype, "shapes": {}}
+    measure("double", run, speedup_over=("itself", run), gradients=gradients, **sizes)
+    assert set(wanted) == {gradients}

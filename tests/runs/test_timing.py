@@ -10,7 +10,7 @@ from mmdet.registry import MODELS
 from lzu.experiments.run import Run
 from lzu.runs.detection2d.build import enter_mmdet, model_config
 from lzu.runs.detection2d.predict import validation_set
-from lzu.runs.detection2d.timing import _operations, typical_detections
+from lzu.runs.detection2d.timing import detector_operations, typical_detections
 
 
 def test_typical_detections_are_those_of_a_median_frame(paths):
@@ -30,7 +30,7 @@ def operations(suite, paths):
         enter_mmdet()
         run = Run("smoke", "detection2d", method, 1.0, 0.5, 0)
         model = MODELS.build(model_config(suite, run, paths)).eval()
-        return model, _operations(
+        return model, detector_operations(
             model, validation_set(suite, run, paths), typical_detections(paths)
         )
 

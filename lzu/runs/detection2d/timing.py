@@ -50,7 +50,7 @@ def time_suite(suite: Suite, paths: Paths) -> None:
     previous = typical_detections(paths)
     with torch.inference_mode():
         parts = {
-            run: _operations(models[run], validation_set(suite, run, paths), previous)
+            run: detector_operations(models[run], validation_set(suite, run, paths), previous)
             for run in runs
         }
         measured = _shared_baselines(parts)
@@ -115,7 +115,7 @@ def typical_detections(paths: Paths) -> InstanceData:
     return InstanceData(bboxes=torch.tensor(typical).reshape(-1, 4), scores=torch.ones(middle))
 
 
-def _operations(model: Any, dataset: Any, previous: InstanceData) -> dict[str, Operation]:
+def detector_operations(model: Any, dataset: Any, previous: InstanceData) -> dict[str, Operation]:
     """The four operations of one detector, on the first validation image."""
     data = pseudo_collate([dataset[0]])
     for sample in data["data_samples"]:

@@ -1,0 +1,177 @@
+"""Training and evaluation of the demo suite's detectors, against uniform at the same scale.
+
+An iteration is all that a training does: it loads and transforms a batch of images of our world,
+goes forward and backward, and takes the optimiser's step. Every method and its baseline are given
+the same draws. The weights are not trained, which changes no operation's size; only how many
+detections the cascade makes saliency of depends on them, so it is given the most it may have.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("mmdet", reason="training needs the OpenMMLab packages (make env)")
+
+from mmdet.registry import MODELS
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+
+from lzu.experiments.config import Suite, load_suite, parse_suite
+from lzu.experiments.paths import Paths
+from lzu.experiments.run import Run
+from lzu.models.stream import Draws
+from lzu.runs.data import prepare_split, write_world
+from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config
+from lzu.runs.detection2d.predict import validation_set
+from lzu.runs.detection2d.timing import detector_operations, typical_detections
+from lzu.runs.prior import make_prior
+
+from .measure import Measure
+
+SCALE = 0.5
+# Of the paper's Table 1, 0.5x: the operations that adaptive LZU adds, and uniform RetinaNet.
+PAPERS_ADDED_SHARE = 3.3 / 36.0
+# Fewer pairs for what has no target, to keep the whole within a minute.
+FEW_ROUNDS = 9
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The demo suite on a world of eight training frames, prepared, with its prior."""
+
+    suite: Suite
+    paths: Paths
+
+    def run(self, method: str) -> Run:
+        return Run(self.suite.suite, "detection2d", method, 1.0, SCALE, 0)
+
+    def model(self, method: str, device: torch.device) -> Any:
+        enter_mmdet()
+        torch.manual_seed(0)
+        model = MODELS.build(model_config(self.suite, self.run(method), self.paths))
+        model.init_weights()
+        return model.to(device)
+
+
+@pytest.fixture(scope="module")
+def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    folder = tmp_path_factory.mktemp("training")
+    shipped = load_suite(request.config.rootpath / "config" / "demo.yaml")
+    settings = shipped.model_dump(mode="json")
+    task = settings["detection2d"]
+    task["dataset"]["root"] = str(folder / "world")
+    task["dataset"]["synthetic"] |= {"train_sequences": 1, "val_sequences": 1}
+    uniform = {"scales": [SCALE], "learning_rate": task["methods"]["uniform"]["learning_rate"]}
+    task["methods"] = dict.fromkeys(("uniform", "lzu_fixed", "lzu_adaptive", "fovea"), uniform)
+    suite = parse_suite(settings, "config/demo.yaml")
+    paths = Paths(suite, folder)
+    write_world(suite, paths, jobs=1)
+    for split in ("train", "val"):
+        prepare_split(suite, paths, split, jobs=1)
+    prior = suite.detection2d.prior
+    make_prior(paths.annotations("train"), prior, Path(paths.prior(prior)))
+    return Demo(suite, paths)
+
+
+def training_iteration(
+    demo: Demo, method: str, device: torch.device, *, cascade: bool = False
+) -> tuple[Any, Callable[[], list[torch.Tensor]]]:
+    """Return a model and an iteration of its training, which returns its weights."""
+    run, schedule = demo.run(method), demo.suite.detection2d.schedule
+    model = demo.model(method, device).train()
+    if cascade:
+        # Untrained, it is sure of nothing: every detection counts, up to the maximum.
+        model.cascade, model.score_threshold = True, 0.0
+        model.bbox_head.test_cfg.score_thr = 0.0
+    data = Draws(dataset_config(demo.suite, run, demo.paths, "train", schedule.flip), seed=0)
+    rate = demo.suite.detection2d.methods[method].learning_rate
+    optimizer = build_optim_wrapper(
+        model,
+        {
+            "type": "OptimWrapper",
+            "optimizer": {**schedule.optimizer, "lr": rate},
+            "clip_grad": {"max_norm": schedule.clip_norm},
+        },
+    )
+
+    def iteration() -> list[torch.Tensor]:
+        batch = pseudo_collate([data[draw] for draw in range(schedule.batch)])
+        model.train_step(batch, optimizer)
+        return list(model.parameters())
+
+    return model, iteration
+
+
+@pytest.mark.parametrize(
+    ("method", "cascade", "target"),
+    [
+        ("lzu_fixed", False, {"speedup": 0.95}),
+        ("lzu_adaptive", False, None),
+        ("lzu_adaptive", True, None),
+        ("fovea", False, None),
+    ],
+    ids=["lzu_fixed", "lzu_adaptive", "lzu_adaptive_cascade", "fovea"],
+)
+def test_training_throughput(
+    measure: Measure,
+    device: torch.device,
+    demo: Demo,
+    method: str,
+    cascade: bool,
+    target: dict[str, float] | None,
+) -> None:
+    """The ratio is that of images per second: 0.95 is five per cent fewer than uniform."""
+    model, iteration = training_iteration(demo, method, device, cascade=cascade)
+    _, uniform = training_iteration(demo, "uniform", device)
+    batch = demo.suite.detection2d.schedule.batch
+    images = torch.zeros(batch, 3, *model.frames.given, dtype=torch.uint8)
+    if target is None:
+        measure = replace(measure, rounds=min(measure.rounds, FEW_ROUNDS))
+    stage = ", cascaded" if cascade else ""
+    measure(
+        f"training iteration, {method}{stage}, demo",
+        iteration,
+        inputs=[images, *model.parameters()],
+        dtype=torch.float32,
+        shapes={"images": images.shape, "network_input": (batch, 3, *model.frames.padded)},
+        speedup_over=("uniform", uniform),
+        targets=target,
+        gradients=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [("lzu_fixed", None), ("lzu_adaptive", {"cost": PAPERS_ADDED_SHARE})],
+    ids=["lzu_fixed", "lzu_adaptive"],
+)
+def test_added_share(
+    measure: Measure,
+    device: torch.device,
+    demo: Demo,
+    method: str,
+    target: dict[str, float] | None,
+) -> None:
+    """What a method adds to the time of the network that it is added to, at batch 1."""
+    model = demo.model(method, device).eval()
+    previous = typical_detections(demo.paths)
+    dataset = validation_set(demo.suite, demo.run(method), demo.paths)
+    with torch.inference_mode():
+        own = detector_operations(model, dataset, previous)
+    image = torch.zeros(1, 3, *model.frames.given, dtype=torch.uint8)
+    network_input = torch.zeros(1, 3, *model.frames.padded)
+    with torch.inference_mode():
+        levels = list(model.pyramid(network_input.to(device)))
+    measure(
+        f"what {method} adds, demo",
+        own["added"],
+        inputs=[image, *levels],
+        dtype=torch.float32,
+        shapes={"image": image.shape, "network_input": network_input.shape},
+        cost_of=("network", own["baseline"]),
+        targets=target,
+    )
