@@ -139,7 +139,8 @@ def find_sequence(
     """
     names = {image["sid"]: sequence_name(content, image["sid"]) for image in content["images"]}
     given = str(wanted)
-    found = [sid for sid, name in names.items() if given in (str(sid), name)]
+    found = [sid for sid in names if str(sid) == given]
+    found = found or [sid for sid, name in names.items() if name == given]
     if not found:
         listed = ", ".join(f"{sid} ({name})" for sid, name in sorted(names.items())[:5])
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
@@ -152,8 +153,8 @@ def find_sequence(
 
 def sequence_name(content: dict[str, Any], sid: int) -> str:
     """The name of a sequence: as listed, or else that of its folder."""
-    listed = content.get("sequences") or content["seq_dirs"]
-    return str(listed[sid])
+    folders, listed = content["seq_dirs"], content.get("sequences", [])
+    return str(listed[sid] if len(listed) == len(folders) else folders[sid])
 
 
 def write_stream(
