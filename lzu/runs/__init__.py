@@ -1,1 +1,1 @@
-"""Train, predict, score and time one run (the `openmmlab` extra; to score, pycocotools alone)."""
+"""Train, predict, score and time one run (the `openmmlab` extra; to score, numpy alone)."""
