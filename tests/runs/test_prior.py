@@ -8,8 +8,9 @@ import torch
 
 import lzu
 from lzu.errors import UserError
-from lzu.experiments.plan import search_priors
+from lzu.experiments.plan import evaluated_runs, search_priors
 from lzu.prior import load_prior
+from lzu.runs.detection2d.build import resampler_config
 from lzu.runs.prior import make_prior, make_priors
 from tests.runs.conftest import lzu as lzu_verb
 
@@ -102,3 +103,20 @@ def test_a_suite_without_a_search_says_so(config, results):
         done = lzu_verb(verb, "--config", path, "--results", results, check=False)
         assert done.returncode == 2
         assert "detection2d.search is not set" in done.stderr
+
+
+def test_a_point_of_the_search_has_its_own_warp(suite, paths):
+    search = suite.detection2d.search.model_copy(update={"methods": ("lzu_fixed", "lzu_adaptive")})
+    task = suite.detection2d.model_copy(update={"search": search})
+    both = suite.model_copy(update={"detection2d": task})
+    point = {"amplitude": "100", "fwhm": "4", "split": "search"}
+    fixed, adaptive = (
+        resampler_config(both, run, paths)
+        for run in evaluated_runs(both)
+        if dict(run.options) == point
+    )
+    assert fixed["fwhm"] == 4
+    assert (adaptive["fwhm"], adaptive["amplitude"]) == (4, 100)
+    assert adaptive["bandwidth"] == suite.detection2d.adaptive.bandwidth
+    own = suite.detection2d.prior.model_copy(update={"amplitude": 100.0})
+    assert fixed["prior"] == str(paths.prior(own, "search_train"))
