@@ -186,7 +186,7 @@ def test_a_changed_setting_reruns_what_uses_it_and_no_more(
     assert planned("rounds: 5", "rounds: 6") == {
         "time": 1, "collect": 1, "tables": 1, "figures": 1, "all": 1
     }  # fmt: skip
-    assert planned("seeds:", "prior: {fwhm: 16}\n  seeds:")["analysis"] == 1
+    assert planned("seeds: [0, 1]", "prior: {fwhm: 16}\n  seeds: [0, 1]")["analysis"] == 1
     fixed = "lzu_fixed: {scales: [0.25, 0.5], learning_rate: 0.01}"
     retrained = planned(fixed, fixed.replace("0.01", "0.02"))
     # two scales and two seeds, and the search's corner; Table 2 evaluates two of them once more
