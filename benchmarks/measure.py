@@ -94,6 +94,7 @@ class Measure:
             del outputs
             timed = graphed(operation) if graph else operation
             calls, samples = sample_pairs(timed, baseline, self.rounds, self.device)
+            spent = profile_of(operation, self.device) if targets else []
         case = {
             "name": name,
             "baseline": baseline_name,
@@ -107,6 +108,7 @@ class Measure:
             "moved_bytes": total_bytes(inputs) + written,
             "peak_memory_bytes": peak,
             "output_bytes": written,
+            "profile": spent,
             "targets": [{"quantity": q, "bound": bound} for q, bound in (targets or {}).items()],
         }
         self.cases.append(with_summary(case, self.copy_gb_per_s))
@@ -201,6 +203,28 @@ def peak_memory(run: Run, device: torch.device) -> tuple[int, Any]:
         held += change["args"]["Bytes"]
         peak = max(peak, held)
     return peak, outputs
+
+
+def profile_of(run: Run, device: torch.device, most: int = 5) -> list[dict[str, Any]]:
+    """Return the operators, or on a GPU the kernels, that a call spends most of its time in.
+
+    Each with its share of all their time, and how often it is called.
+    """
+    on_gpu = device.type == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
+    with profile(activities=activities) as profiled:
+        for _ in range(WARMUP):
+            run()
+        if on_gpu:
+            torch.cuda.synchronize(device)
+    spent = "self_device_time_total" if on_gpu else "self_cpu_time_total"
+    times = [(getattr(row, spent), row.key, row.count) for row in profiled.key_averages()]
+    whole = sum(time for time, _, _ in times) or 1
+    return [
+        {"name": name, "share": round(time / whole, 3), "calls": round(calls / WARMUP)}
+        for time, name, calls in sorted(times, reverse=True)[:most]
+        if time > 0
+    ]
 
 
 def copy_bandwidth(device: torch.device, rounds: int = 10) -> float:

@@ -20,7 +20,7 @@ class NonseparableNodes:
 
     Attributes:
         grid: (B, h, w, 2), T = (x, y) at the lattice points (j / (w - 1), i / (h - 1)). T_x
-            increases along rows, T_y along columns, and no tile folds: see `good`.
+            increases along rows, T_y along columns, and no tile folds: see `check`.
         crops: the range of T may differ from the unit square; if not, the border nodes lie
             exactly on its border.
     """

@@ -63,6 +63,10 @@ CASE = closed(
         "floor_ms": NON_NEGATIVE,
         "peak_memory_bytes": COUNT,
         "output_bytes": {"type": "integer", "minimum": 1},
+        "profile": {
+            "type": "array",
+            "items": closed({"name": TEXT, "share": NON_NEGATIVE, "calls": COUNT}),
+        },
         "targets": {
             "type": "array",
             "items": closed(
@@ -256,6 +260,13 @@ def benchmark_table(value: dict[str, Any]) -> str:
     targets = [target["met"] for case in value["cases"] for target in case["targets"]]
     if targets:
         lines += ["", f"targets met: {sum(targets)} of {len(targets)}"]
+    for case in value["cases"]:
+        if case["profile"] and not all(target["met"] for target in case["targets"]):
+            spent = ", ".join(
+                f"{part['name']} {part['share']:.0%} ({part['calls']} calls)"
+                for part in case["profile"]
+            )
+            lines.append(f"where the time of {case['name']!r} goes: {spent}")
     return "\n".join(lines)
 
 

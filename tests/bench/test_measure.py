@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from benchmarks import measure as measuring
-from benchmarks.measure import Measure, copy_bandwidth, peak_memory, sample_pairs, total_bytes
+from benchmarks.measure import (
+    Measure,
+    copy_bandwidth,
+    peak_memory,
+    profile_of,
+    sample_pairs,
+    total_bytes,
+)
 
 CPU = torch.device("cpu")
 MIB = 2**20
@@ -122,6 +129,7 @@ def test_a_case_says_what_was_measured():
     outcomes = {target["quantity"]: target["met"] for target in case["targets"]}
     assert outcomes["memory_per_output"]
     assert not outcomes["time_ms"]
+    assert "aten::mul" in {part["name"] for part in case["profile"]}
 
 
 @pytest.mark.parametrize("gradients", [False, True])
@@ -137,3 +145,17 @@ def test_operations_that_train_are_given_gradients(gradients):
     sizes = {"inputs": given, "dtype": given.dtype, "shapes": {}}
     measure("double", run, speedup_over=("itself", run), gradients=gradients, **sizes)
     assert set(wanted) == {gradients}
+
+
+def test_a_profile_ranks_operators_by_the_time_they_take_themselves():
+    large, small = torch.rand(400, 400), torch.rand(4)
+
+    def run():
+        small + small
+        small + small
+        return large @ large
+
+    first, *others = profile_of(run, CPU)
+    assert first["name"] == "aten::mm"
+    assert first["share"] > 0.5
+    assert ("aten::add", 2) in [(part["name"], part["calls"]) for part in others]

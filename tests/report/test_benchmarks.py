@@ -33,6 +33,7 @@ def case_of(name, operation, baseline=None, comparison=None, targets=()):
         "moved_bytes": 4_000_000,
         "peak_memory_bytes": 3_000_000,
         "output_bytes": 2_000_000,
+        "profile": [{"name": "aten::mul", "share": 0.625, "calls": 4}],
         "targets": [{"quantity": quantity, "bound": bound} for quantity, bound in targets],
     }
 
@@ -189,7 +190,10 @@ def test_the_table_says_what_was_met(value):
     assert "memory/output <= 10: met (1.5)" in lines["inverse"]
     assert "cost 1.11x" in lines["zoom"]
     assert "time ms <= 0.5: NOT MET (1)" in lines["saliency"]
-    assert table.endswith("targets met: 3 of 5")
+    assert "targets met: 3 of 5" in table
+    # Only where a target is missed.
+    assert "where the time of 'inverse' goes: aten::mul 62% (4 calls)" in table
+    assert table.count("where the time of") == 2
 
 
 def test_files_print_without_torch(value, tmp_path, blocked_torch):
