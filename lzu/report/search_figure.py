@@ -47,10 +47,10 @@ def _value(cell: CellResult, view: str) -> float | None:
 
 
 def _reach(maps: Mapping[str, np.ndarray]) -> float:
-    """The largest difference of a view's maps; 1 where there is nothing to show."""
+    """The largest difference of a view's maps; at least 1, so that no shade blows up a tie."""
     found = np.concatenate([values.ravel() for values in maps.values()])
     found = np.abs(found[np.isfinite(found)])
-    return float(found.max()) if found.size and found.max() > 0 else 1.0
+    return max(1.0, float(found.max(initial=0.0)))
 
 
 def _draw(axes: Axes, values: np.ndarray, reach: float, decimals: int) -> object:

@@ -168,7 +168,7 @@ def test_a_checkpoint_of_other_settings_is_refused(undisturbed, config):
 
 
 def test_a_run_that_is_not_planned_is_refused(config, results):
-    arguments = ("--method", "uniform", "--to", "0.25")
+    arguments = ("--method", "uniform", "--to", "0.75")
     done = lzu("train", "--config", config, "--results", results, *arguments, check=False)
     assert done.returncode == 2
     assert "does not plan" in done.stderr
