@@ -1,6 +1,7 @@
 """What a suite evaluates besides Table 1's runs, and which tables it fills."""
 
-from lzu.experiments.config import Prior, Suite, planned_runs, saliency_settings
+from lzu.experiments.config import Prior, Suite, planned_runs
+from lzu.experiments.identity import saliency_settings
 from lzu.experiments.registry import search_runs, upsampling_runs
 from lzu.experiments.run import FROM_PRIOR, SEARCH, Run
 

@@ -11,8 +11,8 @@ from lzu.experiments.config import (
     load_suite,
     parse_suite,
     planned_runs,
-    training_identity,
 )
+from lzu.experiments.identity import training_identity
 from lzu.experiments.plan import evaluated_runs, planned_tables, search_priors
 from lzu.experiments.registry import BUILT, TABLES
 from lzu.experiments.run import METHODS, parse_options, parse_variant

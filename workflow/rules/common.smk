@@ -4,13 +4,8 @@ import sys
 from pathlib import Path
 
 from lzu.errors import UserError
-from lzu.experiments.config import (
-    has_prior,
-    parse_suite,
-    planned_runs,
-    saliency_settings,
-    training_identity,
-)
+from lzu.experiments.config import has_prior, parse_suite, planned_runs
+from lzu.experiments.identity import saliency_settings, training_identity
 from lzu.experiments.paths import Paths
 from lzu.experiments.pictured import baseline_of, pictured_cases, pictured_stream
 from lzu.experiments.plan import evaluated_runs, planned_tables, search_priors

@@ -18,7 +18,8 @@ import lzu.models.stream
 import lzu.runs.progress  # noqa: F401  (one mark for all names of `lzu`)
 from lzu.datasets.classes import CLASSES
 from lzu.errors import UserError
-from lzu.experiments.config import Suite, frame_size, saliency_settings, training_identity
+from lzu.experiments.config import Suite, frame_size
+from lzu.experiments.identity import saliency_settings, training_identity
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, Run
 from lzu.files import read_json
