@@ -11,7 +11,7 @@ from functools import lru_cache, wraps
 from typing import ParamSpec, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -123,6 +123,21 @@ def coordinates(n: int, extent: float, dtype: torch.dtype, device: torch.device)
 def pair(x: float, y: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return (x, y) as a tensor (2,), copied to a device but once."""
     return torch.tensor([x, y], dtype=dtype, device="cpu").to(device)
+
+
+def restore_precision(module: nn.Module, name: str, precise: Tensor) -> None:
+    """Undo the rounding of a saliency buffer that came with a module's move to half precision.
+
+    A half-precision model keeps a precise warp: small saliency would be lost.
+
+    Args:
+        module: after the move.
+        name: of the buffer.
+        precise: the buffer as it was before.
+    """
+    moved = getattr(module, name)
+    if moved.dtype in (torch.float16, torch.bfloat16):
+        setattr(module, name, precise.to(moved.device))
 
 
 def sample_frame(coordinates: Tensor) -> Tensor:

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
-import torch
 from torch import Tensor, nn
 
 from lzu import fused
-from lzu.lattice import as_size, content_extent, is_compiling
+from lzu.lattice import as_size, content_extent, is_compiling, restore_precision
 from lzu.pyramid import unzoom_downsampled
 from lzu.warp import Warp
 
@@ -189,9 +188,8 @@ class ZoomUnzoom(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ZoomUnzoom":
         kept = self._buffers.get("saliency")
         super()._apply(fn, recurse)
-        if kept is not None and self.saliency.dtype in (torch.float16, torch.bfloat16):
-            # A half-precision model keeps a precise warp: small saliency would be lost.
-            self.saliency = kept.to(self.saliency.device)
+        if kept is not None:
+            restore_precision(self, "saliency", kept)
         return self
 
     def __getstate__(self) -> dict[str, Any]:

@@ -63,6 +63,13 @@ def student_t_quantile(confidence: float, freedom: int) -> float:
             high = middle
 
 
+def _require_finite(values: Sequence[float], name: str) -> None:
+    if len(values) == 0:
+        raise ValueError(f"{name} needs at least one value")
+    if not all(math.isfinite(value) for value in values):
+        raise ValueError(f"{name} needs finite values, got {list(values)}")
+
+
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """Mean of `values` with its t interval, mean -+ t * s / sqrt(n); one value has no interval.
 
@@ -71,11 +78,8 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Es
     ValueError
         for no values, or one that is not finite.
     """
+    _require_finite(values, "mean_interval")
     n = len(values)
-    if n == 0:
-        raise ValueError("mean_interval needs at least one value")
-    if not all(math.isfinite(value) for value in values):
-        raise ValueError(f"mean_interval needs finite values, got {list(values)}")
     mean = math.fsum(values) / n
     if n == 1:
         return Estimate(mean, None, None, 1)
@@ -96,11 +100,8 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
     ValueError
         for no values, or one that is not finite.
     """
+    _require_finite(values, "median_interval")
     n = len(values)
-    if n == 0:
-        raise ValueError("median_interval needs at least one value")
-    if not all(math.isfinite(value) for value in values):
-        raise ValueError(f"median_interval needs finite values, got {list(values)}")
     ordered = sorted(values)
     missed, k = 0.0, 0
     while k < n // 2:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lzu.lattice import is_compiling
+from lzu.lattice import is_compiling, restore_precision
 from lzu.saliency.checks import require_positive, require_saliency
 
 
@@ -98,9 +98,7 @@ class Composed(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Composed":
         kept = self.prior
         super()._apply(fn, recurse)
-        if self.prior.dtype in (torch.float16, torch.bfloat16):
-            # A half-precision model keeps a precise warp: small saliency would be lost.
-            self.prior = kept.to(self.prior.device)
+        restore_precision(self, "prior", kept)
         return self
 
 
