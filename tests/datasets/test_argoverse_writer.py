@@ -35,6 +35,22 @@ def test_marker_says_how_to_make_it_again(written, tiny_world):
     assert marker["generator_version"] == generator_version()
 
 
+def test_validation_may_be_video_where_training_is_not(written, tiny_world, tmp_path):
+    settings = {**tiny_world.to_dict(), "val_frames_per_sequence": 5, "val_frame_interval_s": 0.1}
+    root = write_argoverse_hd(tmp_path / "world", WorldConfig.from_dict(settings))
+    seconds = {}
+    for split in ("train", "val"):
+        data = json.loads((root / f"Argoverse-HD/annotations/{split}.json").read_text())
+        first = [image for image in data["images"] if image["sid"] == 0]
+        stamps = [int(image["name"].split("_")[-1].removesuffix(".jpg")) for image in first]
+        seconds[split] = [(stamp - stamps[0]) / 1e9 for stamp in stamps]
+    assert seconds["train"] == [0.0, 1.0, 2.0]
+    assert seconds["val"] == [0.0, 0.1, 0.2, 0.3, 0.4]
+    train = {k: v for k, v in content(root).items() if "/train/" in k}
+    assert train
+    assert train == {k: v for k, v in content(written).items() if "/train/" in k}
+
+
 def test_an_interrupted_write_leaves_nothing(tiny_world, tmp_path):
     def stop(done, total):
         if done == 2:

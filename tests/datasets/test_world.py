@@ -243,6 +243,17 @@ def test_velocity_is_the_change_of_position():
     assert moving > 50
 
 
+def test_a_split_keeps_its_own_time():
+    config = WorldConfig.from_dict(
+        {**SMALL.to_dict(), "val_frames_per_sequence": 6, "val_frame_interval_s": 0.1}
+    )
+    for split, frames, interval in (("train", 4, 1.5), ("val", 6, 0.1)):
+        sequence = make_sequence(config, split, 0)
+        assert snapshot(sequence, frames - 1).time == pytest.approx((frames - 1) * interval)
+        with pytest.raises(ValueError, match="frame"):
+            snapshot(sequence, frames)
+
+
 def test_the_ego_vehicle_moves_and_objects_persist(stages):
     drives = [stage for stage in stages if stage.sequence.plan.ego_speed > 4]
     assert drives
@@ -321,6 +332,8 @@ def test_a_world_without_objects_still_renders():
         ("frames_per_sequence", 0),
         ("frame_interval_s", 0.0),
         ("frame_interval_s", float("nan")),
+        ("val_frames_per_sequence", 0),
+        ("val_frame_interval_s", -0.1),
         ("min_visible_fraction", 1.5),
         ("classes", ("car", "tram")),
         ("density", {"car": -1}),

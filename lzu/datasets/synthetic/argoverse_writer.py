@@ -170,9 +170,9 @@ def _write_sequence(root: Path, world: WorldConfig, task: tuple[str, int]) -> li
         folder.mkdir(parents=True)
         stage = make_stage(world, split, index)
         frames = []
-        for number in range(world.frames_per_sequence):
+        for number in range(world.frames(split)):
             frame = render(stage, number)
-            stamp = 315_970_000_000_000_000 + round(number * world.frame_interval_s * 1e9)
+            stamp = 315_970_000_000_000_000 + round(number * world.interval_s(split) * 1e9)
             name = f"{CAMERA}_{stamp}.jpg"
             options = [cv2.IMWRITE_JPEG_QUALITY, world.jpeg_quality]
             done, data = cv2.imencode(".jpg", frame.image, options)

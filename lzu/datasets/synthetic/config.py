@@ -23,6 +23,9 @@ class WorldConfig:
         frames_per_sequence: frames in a sequence.
         frame_interval_s: time between frames in seconds (0.1 = 10 Hz); longer intervals make few
             frames more diverse.
+        val_frames_per_sequence, val_frame_interval_s: the same of the validation split, if it
+            differs (None: it does not). Online methods are evaluated on video, and learn from
+            single frames, which may lie far apart.
         classes: which of the eight classes of Argoverse-HD appear. Category ids never change.
         density: multiplier of the natural frequency of a class, by name; classes not named: 1.
         min_box_fraction: objects whose visible box is lower than this fraction of the image's
@@ -44,6 +47,8 @@ class WorldConfig:
     val_sequences: int = 24
     frames_per_sequence: int = 200
     frame_interval_s: float = 0.1
+    val_frames_per_sequence: int | None = None
+    val_frame_interval_s: float | None = None
     classes: tuple[str, ...] = CLASSES
     density: Mapping[str, float] = field(default_factory=dict)
     min_box_fraction: float = 0.008
@@ -55,16 +60,17 @@ class WorldConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
         object.__setattr__(self, "density", dict(self.density))
-        for name, low in (("width", 64), ("height", 64), ("frames_per_sequence", 1)):
+        for name, low in (("width", 64), ("height", 64)):
             _require(getattr(self, name) >= low, name, getattr(self, name), f"at least {low}")
+        for name in ("frames_per_sequence", "val_frames_per_sequence"):
+            count = getattr(self, name)
+            _require(count is None or count >= 1, name, count, "at least 1")
         for name in ("seed", "train_sequences", "val_sequences", "sensor_noise"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        _require(
-            math.isfinite(self.frame_interval_s) and self.frame_interval_s > 0,
-            "frame_interval_s",
-            self.frame_interval_s,
-            "above 0",
-        )
+        for name in ("frame_interval_s", "val_frame_interval_s"):
+            interval = getattr(self, name)
+            holds = interval is None or (math.isfinite(interval) and interval > 0)
+            _require(holds, name, interval, "above 0")
         for name in ("min_box_fraction", "min_visible_fraction"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "in [0, 1)")
         fov = self.horizontal_fov_deg
@@ -91,6 +97,16 @@ class WorldConfig:
         if split not in SPLITS:
             raise ValueError(f"unknown split {split!r}: expected one of {SPLITS}")
         return self.train_sequences if split == "train" else self.val_sequences
+
+    def frames(self, split: str) -> int:
+        """Number of frames in each sequence of `split`."""
+        own = self.val_frames_per_sequence if split == "val" else None
+        return self.frames_per_sequence if own is None else own
+
+    def interval_s(self, split: str) -> float:
+        """Seconds between the frames of `split`."""
+        own = self.val_frame_interval_s if split == "val" else None
+        return self.frame_interval_s if own is None else own
 
     def multiplier(self, name: str) -> float:
         """Density multiplier of class `name`; 0 if the class does not appear."""

@@ -95,7 +95,7 @@ def make_sequence(config: WorldConfig, split: str, index: int) -> Sequence:
         raise ValueError(f"sequence {index} is not among the {count} of split {split!r}")
     rng = np.random.default_rng([config.seed, SPLITS.index(split), index])
     weather = make_weather(rng)
-    times = np.arange(config.frames_per_sequence) * config.frame_interval_s
+    times = np.arange(config.frames(split)) * config.interval_s(split)
     duration = float(times[-1])
     waiting = rng.random() < 0.2
     speed = 0.0 if waiting else float(rng.choice([4.5, 8.5, 12.0], p=[0.25, 0.5, 0.25]))
@@ -171,9 +171,10 @@ def signal_state(time: float, phase: float, side: int, held: bool) -> str:
 def snapshot(sequence: Sequence, frame: int) -> Snapshot:
     """State of the world at `frame`."""
     config, actors, road = sequence.config, sequence.actors, sequence.road
-    if not 0 <= frame < config.frames_per_sequence:
-        raise ValueError(f"frame {frame} is not in [0, {config.frames_per_sequence})")
-    time = frame * config.frame_interval_s
+    frames, interval = config.frames(sequence.split), config.interval_s(sequence.split)
+    if not 0 <= frame < frames:
+        raise ValueError(f"frame {frame} is not in [0, {frames})")
+    time = frame * interval
     omega = 2 * np.pi / actors.sway[:, 1]
     angle = omega * time + actors.sway[:, 2]
     along = sequence.displacement[:, frame][actors.group]
@@ -182,10 +183,10 @@ def snapshot(sequence: Sequence, frame: int) -> Snapshot:
     x, y, heading = road.to_world(s, d)
     gone = (s <= road.start) | (s >= road.end - 1)
 
-    step = max(min(frame, config.frames_per_sequence - 2), 0)
-    if config.frames_per_sequence > 1:
+    step = max(min(frame, frames - 2), 0)
+    if frames > 1:
         pair = sequence.displacement[:, step : step + 2]
-        pace = (pair[:, 1] - pair[:, 0]) / config.frame_interval_s
+        pace = (pair[:, 1] - pair[:, 0]) / interval
     else:
         pace = np.zeros(len(sequence.displacement))
     rate = pace[actors.group] + actors.speed_s + actors.sway[:, 0] * omega * np.cos(angle)
