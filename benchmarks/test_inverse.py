@@ -36,33 +36,21 @@ def assert_inverts(inverse: Tensor, grid: Tensor, extent: Sequence[float] | None
 
 
 @KINDS
-def test_inverse(measure: Measure, device: torch.device, kind: str) -> None:
+@pytest.mark.parametrize("baseline", ["Algorithm 1", "Algorithm 1, tuned"])
+def test_inverse(measure: Measure, device: torch.device, baseline: str, kind: str) -> None:
     warp = warp_of(kind, device)
     nodes = warp.nodes.dense()
-    assert_inverts(invert_tiles(nodes, TARGET), warp.unzoom_grid(TARGET))
+    tuned = baseline.endswith("tuned")
+    invert = invert_tiles_tuned if tuned else invert_tiles
+    assert_inverts(invert(nodes, TARGET), warp.unzoom_grid(TARGET))
     measure(
-        f"inverse, {kind}",
+        f"inverse, {kind}" + ", against tuned" * tuned,
         lambda: warp.unzoom_grid(TARGET),
         inputs=(warp.x, warp.y),
         dtype=warp.dtype,
         shapes={"lattice": LATTICE, "map": TARGET},
-        speedup_over=("Algorithm 1", lambda: invert_tiles(nodes, TARGET)),
-        targets=TARGETS[kind],
-    )
-
-
-@KINDS
-def test_inverse_against_tuned_tiles(measure: Measure, device: torch.device, kind: str) -> None:
-    warp = warp_of(kind, device)
-    nodes = warp.nodes.dense()
-    assert_inverts(invert_tiles_tuned(nodes, TARGET), warp.unzoom_grid(TARGET))
-    measure(
-        f"inverse, {kind}, against tuned",
-        lambda: warp.unzoom_grid(TARGET),
-        inputs=(warp.x, warp.y),
-        dtype=warp.dtype,
-        shapes={"lattice": LATTICE, "map": TARGET},
-        speedup_over=("Algorithm 1, tuned", lambda: invert_tiles_tuned(nodes, TARGET)),
+        speedup_over=(baseline, lambda: invert(nodes, TARGET)),
+        targets=None if tuned else TARGETS[kind],
     )
 
 

@@ -1,9 +1,12 @@
-"""Training and evaluation of the demo suite's detectors, against uniform at the same scale.
+"""Training and evaluation of a suite's detectors, against uniform at the same scale.
 
 An iteration is all that a training does: it loads and transforms a batch of images of our world,
 goes forward and backward, and takes the optimiser's step. Every method and its baseline are given
 the same draws. The weights are not trained, which changes no operation's size; only how many
 detections the cascade makes saliency of depends on them, so it is given the most it may have.
+
+Training is the demo suite's. What a method adds is also measured beside the paper suite's network,
+of whose time the paper tells the share.
 """
 
 from collections.abc import Callable
@@ -40,9 +43,10 @@ FEW_ROUNDS = 9
 
 
 @dataclass(frozen=True)
-class Demo:
-    """The demo suite on a world of eight training frames, prepared, with its prior."""
+class Prepared:
+    """A shipped suite on a small synthetic world of its image size, prepared, with its prior."""
 
+    name: str
     suite: Suite
     paths: Paths
 
@@ -57,38 +61,43 @@ class Demo:
         return model.to(device)
 
 
-@pytest.fixture(scope="module")
-def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    folder = tmp_path_factory.mktemp("training")
-    shipped = load_suite(request.config.rootpath / "config" / "demo.yaml")
-    settings = shipped.model_dump(mode="json")
+@pytest.fixture(scope="module", params=["demo"])
+def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    folder = tmp_path_factory.mktemp(request.param)
+    source = request.config.rootpath / "config" / f"{request.param}.yaml"
+    settings = load_suite(source).model_dump(mode="json")
+    settings["suite"] = "synthetic"
     task = settings["detection2d"]
-    task["dataset"]["root"] = str(folder / "world")
-    task["dataset"]["synthetic"] |= {"train_sequences": 1, "val_sequences": 1}
+    world = task["dataset"]["synthetic"] or {"frames_per_sequence": 3}
+    world |= {"train_sequences": 1, "val_sequences": 1}
+    task["dataset"] |= {"root": str(folder / "world"), "synthetic": world}
     uniform = {"scales": [SCALE], "learning_rate": task["methods"]["uniform"]["learning_rate"]}
     task["methods"] = dict.fromkeys(("uniform", "lzu_fixed", "lzu_adaptive", "fovea"), uniform)
-    suite = parse_suite(settings, "config/demo.yaml")
+    task |= {"upsampling": None, "search": None}
+    suite = parse_suite(settings, str(source))
     paths = Paths(suite, folder)
     write_world(suite, paths, jobs=1)
     for split in ("train", "val"):
         prepare_split(suite, paths, split, jobs=1)
     prior = suite.detection2d.prior
     make_prior(paths.annotations("train"), prior, Path(paths.prior(prior)))
-    return Demo(suite, paths)
+    return Prepared(request.param, suite, paths)
 
 
 def training_iteration(
-    demo: Demo, method: str, device: torch.device, *, cascade: bool = False
+    prepared: Prepared, method: str, device: torch.device, *, cascade: bool = False
 ) -> tuple[Any, Callable[[], list[torch.Tensor]]]:
     """Return a model and an iteration of its training, which returns its weights."""
-    run, schedule = demo.run(method), demo.suite.detection2d.schedule
-    model = demo.model(method, device).train()
+    run, schedule = prepared.run(method), prepared.suite.detection2d.schedule
+    model = prepared.model(method, device).train()
     if cascade:
         # Untrained, it is sure of nothing: every detection counts, up to the maximum.
         model.cascade, model.score_threshold = True, 0.0
         model.bbox_head.test_cfg.score_thr = 0.0
-    data = Draws(dataset_config(demo.suite, run, demo.paths, "train", schedule.flip), seed=0)
-    rate = demo.suite.detection2d.methods[method].learning_rate
+    data = Draws(
+        dataset_config(prepared.suite, run, prepared.paths, "train", schedule.flip), seed=0
+    )
+    rate = prepared.suite.detection2d.methods[method].learning_rate
     optimizer = build_optim_wrapper(
         model,
         {
@@ -119,15 +128,15 @@ def training_iteration(
 def test_training_throughput(
     measure: Measure,
     device: torch.device,
-    demo: Demo,
+    prepared: Prepared,
     method: str,
     cascade: bool,
     target: dict[str, float] | None,
 ) -> None:
     """The ratio is that of images per second: 0.95 is five per cent fewer than uniform."""
-    model, iteration = training_iteration(demo, method, device, cascade=cascade)
-    _, uniform = training_iteration(demo, "uniform", device)
-    batch = demo.suite.detection2d.schedule.batch
+    model, iteration = training_iteration(prepared, method, device, cascade=cascade)
+    _, uniform = training_iteration(prepared, "uniform", device)
+    batch = prepared.suite.detection2d.schedule.batch
     images = torch.zeros(batch, 3, *model.frames.given, dtype=torch.uint8)
     if target is None:
         measure = replace(measure, rounds=min(measure.rounds, FEW_ROUNDS))
@@ -144,6 +153,7 @@ def test_training_throughput(
     )
 
 
+@pytest.mark.parametrize("prepared", ["demo", "paper"], indirect=True)
 @pytest.mark.parametrize(
     ("method", "target"),
     [("lzu_fixed", None), ("lzu_adaptive", {"cost": PAPERS_ADDED_SHARE})],
@@ -152,14 +162,14 @@ def test_training_throughput(
 def test_added_share(
     measure: Measure,
     device: torch.device,
-    demo: Demo,
+    prepared: Prepared,
     method: str,
     target: dict[str, float] | None,
 ) -> None:
     """What a method adds to the time of the network that it is added to, at batch 1."""
-    model = demo.model(method, device).eval()
-    previous = typical_detections(demo.paths)
-    dataset = validation_set(demo.suite, demo.run(method), demo.paths)
+    model = prepared.model(method, device).eval()
+    previous = typical_detections(prepared.paths)
+    dataset = validation_set(prepared.suite, prepared.run(method), prepared.paths)
     with torch.inference_mode():
         own = detector_operations(model, dataset, previous)
     image = torch.zeros(1, 3, *model.frames.given, dtype=torch.uint8)
@@ -167,7 +177,7 @@ def test_added_share(
     with torch.inference_mode():
         levels = list(model.pyramid(network_input.to(device)))
     measure(
-        f"what {method} adds, demo",
+        f"what {method} adds, {prepared.name}",
         own["added"],
         inputs=[image, *levels],
         dtype=torch.float32,

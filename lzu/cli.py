@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lzu.errors import UserError
 
@@ -91,14 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--launcher", choices=("none", "pytorch"), default="none")
     verb("predict", _predict, "detect on the validation images", of_run=True)
     sub = verb("cases", _cases, "draw where a run gains and loses most (Figure 6)", of_run=True)
-    sub.add_argument("--count", type=int, default=2, help="gains to show, and losses")
-    sub.add_argument("--least-boxes", type=int, default=3, help="that an image must have")
-    sub.add_argument("--score", type=float, default=0.3, help="show detections from it on")
+    sub.add_argument("--count", type=int, help="gains to show, and losses")
+    sub.add_argument("--least-boxes", type=int, help="that an image must have")
+    sub.add_argument("--score", type=float, help="show detections from it on")
     sub = verb("stream", _stream, "follow a run online through a video", of_run=True)
     sub.add_argument("--sequence", help="sid or name (default: the suite's)")
     sub.add_argument("--frames", type=int, help="at most, from the first on (default: the suite's)")
-    sub.add_argument("--score", type=float, default=0.3, help="show detections from it on")
-    sub.add_argument("--fps", type=float, default=4.0, help="of the animated picture")
+    sub.add_argument("--score", type=float, help="show detections from it on")
+    sub.add_argument("--fps", type=float, help="of the animated picture")
     sub.add_argument("--out", type=Path, help="an .npz file; a .gif comes beside it")
     verb("score", _score, "score a run's predictions", of_run=True)
     verb("time", _time, "measure the latency of every method and scale, interleaved")
@@ -267,8 +267,8 @@ def _cases(options: argparse.Namespace) -> None:
     with gpus_for(1):
         from lzu.runs.detection2d.cases import Choice, draw_cases
 
-        choice = Choice(options.count, options.least_boxes, options.score)
-        draw_cases(suite, run, paths, choice)
+        chosen = _given(count=options.count, least_boxes=options.least_boxes, score=options.score)
+        draw_cases(suite, run, paths, Choice(**chosen))
 
 
 def _stream(options: argparse.Namespace) -> None:
@@ -287,10 +287,17 @@ def _stream(options: argparse.Namespace) -> None:
             sequence=sequence,
             frames=settings.frames if options.frames is None else options.frames,
             out=paths.stream(run, sequence) if options.out is None else options.out,
-            picture_score=options.score,
-            fps=options.fps,
             workers=_loaders(options),
+            **_given(picture_score=options.score, fps=options.fps),
         )
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that the user gave.
+
+    The defaults of the others stay with what takes them, whose imports `--threads` must precede.
+    """
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _loaders(options: argparse.Namespace) -> int:

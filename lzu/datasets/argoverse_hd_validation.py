@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from lzu.datasets.argoverse_hd import IMAGE_FOLDER, KEYS, WHERE, ArgoverseHD, load
 from lzu.datasets.classes import CLASSES
 from lzu.datasets.findings import Finding, Report
+from lzu.datasets.sequences import out_of_order
 
 BOX_TOLERANCE = 2.0
 """Pixels by which a box may leave its image; such boxes are clipped, with a warning."""
@@ -27,7 +28,7 @@ def validate(
     images: str = "decode",
     jobs: int = 1,
     *,
-    gaps: str = "warning",
+    order: str = "warning",
     box_tolerance: float = BOX_TOLERANCE,
     tolerate: tuple[str, ...] = (),
     image_size: tuple[int, int] | None = None,
@@ -39,8 +40,9 @@ def validate(
         images: "decode" reads every image to its end, "header" its size only, "none" does not
             open them (missing files are found all the same).
         jobs: threads that read images.
-        gaps: severity ("error" or "warning") of a missing frame number within a sequence; repeated
-            numbers are always errors.
+        order: severity ("error" or "warning") of a frame number missing within a sequence, and of
+            numbers in another order than the time stamps in the images' names; repeated numbers
+            are always errors.
         box_tolerance: pixels by which boxes may leave the image (warning) before it is an error.
         tolerate: kinds among BOX_KINDS that are warnings.
         image_size: (height, width) in pixels that every image must have; None: any.
@@ -51,20 +53,20 @@ def validate(
     """
     if images not in IMAGE_CHECKS:
         raise ValueError(f"images must be one of {IMAGE_CHECKS}, not {images!r}")
-    if gaps not in ("error", "warning"):
-        raise ValueError(f"gaps must be 'error' or 'warning', not {gaps!r}")
+    if order not in ("error", "warning"):
+        raise ValueError(f"order must be 'error' or 'warning', not {order!r}")
     for kind in tolerate:
         if kind not in BOX_KINDS:
             raise ValueError(f"only {BOX_KINDS} can be tolerated, not {kind!r}")
     dataset = load(root, split)
-    return check(dataset, images, jobs, gaps, box_tolerance, tolerate, image_size)
+    return check(dataset, images, jobs, order, box_tolerance, tolerate, image_size)
 
 
 def check(
     dataset: ArgoverseHD,
     images: str,
     jobs: int,
-    gaps: str,
+    order: str,
     box_tolerance: float,
     tolerate: tuple[str, ...],
     image_size: tuple[int, int] | None,
@@ -74,7 +76,7 @@ def check(
     # Records without their keys cannot be looked into; the rest is still worth checking.
     if not findings:
         findings += _images(dataset, image_size)
-        findings += _sequences(dataset, gaps)
+        findings += _sequences(dataset, order)
         findings += _categories(dataset)
         findings += _annotations(dataset, box_tolerance, tolerate)
         findings += _files(dataset, images, jobs)
@@ -160,8 +162,9 @@ def _images(dataset: ArgoverseHD, size: tuple[int, int] | None) -> Iterator[Find
         names.add((image["sid"], image["name"]))
 
 
-def _sequences(dataset: ArgoverseHD, gaps: str) -> Iterator[Finding]:
+def _sequences(dataset: ArgoverseHD, order: str) -> Iterator[Finding]:
     frames: dict[int, dict[int, int]] = defaultdict(dict)
+    names: dict[int, dict[int, str]] = defaultdict(dict)
     file = str(dataset.path)
     for image in dataset.data["images"]:
         sid, fid = image["sid"], image["fid"]
@@ -169,13 +172,24 @@ def _sequences(dataset: ArgoverseHD, gaps: str) -> Iterator[Finding]:
             text = f"frame {fid} of sequence {sid} is repeated (also image {frames[sid][fid]})"
             yield Finding("repeated_frame", "error", file, image["id"], text)
         frames[sid][fid] = image["id"]
+        names[sid][fid] = image["name"]
     for sid, numbers in sorted(frames.items()):
         first, last = min(numbers), max(numbers)
-        missing = sorted(set(range(min(first, 0), last + 1)) - set(numbers))
+        if first > 0:
+            text = f"sequence {sid} begins with frame {first}"
+            yield Finding("late_start", "warning", file, None, text)
+        missing = sorted(set(range(first, last + 1)) - set(numbers))
         if missing:
             some = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
-            text = f"sequence {sid} lacks {len(missing)} of frames 0 to {last}: {some}"
-            yield Finding("missing_frame", gaps, file, None, text)
+            text = f"sequence {sid} lacks {len(missing)} of frames {first} to {last}: {some}"
+            yield Finding("missing_frame", order, file, None, text)
+        if wrong := out_of_order(names[sid]):
+            before, after = wrong
+            text = (
+                f"sequence {sid}: frame {after} ({names[sid][after]}) is earlier than frame "
+                f"{before} ({names[sid][before]}) by the time in their names"
+            )
+            yield Finding("frame_order", order, file, numbers[after], text)
 
 
 def _categories(dataset: ArgoverseHD) -> Iterator[Finding]:

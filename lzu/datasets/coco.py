@@ -84,7 +84,7 @@ def prepare(
     *,
     images: str = "decode",
     jobs: int = 1,
-    gaps: str = "warning",
+    order: str = "warning",
     box_tolerance: float = BOX_TOLERANCE,
     tolerate: tuple[str, ...] = (),
     image_size: tuple[int, int] | None = None,
@@ -99,7 +99,7 @@ def prepare(
         UserError: the dataset is missing or has errors; the message is the report.
     """
     dataset = load(root, split)
-    report = check(dataset, images, jobs, gaps, box_tolerance, tuple(tolerate), image_size)
+    report = check(dataset, images, jobs, order, box_tolerance, tuple(tolerate), image_size)
     write_text(report_json, json.dumps(report.to_dict(), indent=1) + "\n")
     report.raise_if_errors(str(Path(report_json)))
     converted = to_coco(dataset, box_tolerance)

@@ -1,30 +1,35 @@
 """The order of a video's frames."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from lzu.errors import UserError
 
+_STAMP = re.compile(r"_(\d+)\.\w+$")
 
-def frame_order(images: Iterable[Mapping[str, Any]], source: str | Path) -> list[list[int]]:
+
+def frame_order(images: Sequence[Mapping[str, Any]], source: str | Path) -> list[list[int]]:
     """The image ids of each sequence, in the order of time.
 
     Args:
-        images: records of a prepared annotation file, with id, sid (sequence) and fid (the number
-            of the frame within it). They may be listed in any order: `fid` alone is the order.
+        images: records of a prepared annotation file, with id, file_name, sid (sequence) and fid
+            (the number of the frame within it). They may be listed in any order: `fid` is theirs.
         source: where they are from, for messages.
 
     Returns:
         One list of image ids for each sequence, by ascending sid, in each by ascending fid.
 
     Raises:
-        UserError: a frame without sid or fid, a repeated fid, or a fid missing between the first
-            and the last of its sequence. "The frame before" would mean something else there.
+        UserError: a frame without sid or fid, a repeated fid, a fid missing between the first
+            and the last of its sequence, or fids in another order than the time stamps in the
+            images' names. "The frame before" would mean something else there.
     """
     frames: dict[int, dict[int, int]] = defaultdict(dict)
+    names = {image["id"]: image.get("file_name", "") for image in images}
     for image in images:
         if "sid" not in image or "fid" not in image:
             raise UserError(
@@ -49,8 +54,32 @@ def frame_order(images: Iterable[Mapping[str, Any]], source: str | Path) -> list
                     "previous frame need every one; get the missing frames, number the frames "
                     "without gaps, or split the sequence there (another sid)"
                 )
+        if wrong := out_of_order({fid: names[image] for fid, image in sequence.items()}):
+            before, after = wrong
+            raise UserError(
+                f"{source}: in sequence {sid}, fid {after} ({names[sequence[after]]}) is earlier "
+                f"than fid {before} ({names[sequence[before]]}) by the time in their names; "
+                "number the frames in the order of time"
+            )
         order.append([sequence[number] for number in numbers])
     return order
+
+
+def out_of_order(names: Mapping[int, str]) -> tuple[int, int] | None:
+    """The first two neighbouring fids whose images' time stamps do not rise, if there are such.
+
+    Args:
+        names: image name by fid. A time stamp is the number after the last underscore, as in
+            Argoverse; names without one tell nothing.
+
+    >>> out_of_order({0: "front_100.jpg", 1: "front_300.jpg", 2: "front_200.jpg"})
+    (1, 2)
+    """
+    for before, after in pairwise(sorted(names)):
+        stamps = [_STAMP.search(names[fid]) for fid in (before, after)]
+        if all(stamps) and int(stamps[0][1]) >= int(stamps[1][1]):
+            return before, after
+    return None
 
 
 def side_by_side(sequences: Sequence[Sequence[int]], lanes: int) -> Iterator[list[int]]:

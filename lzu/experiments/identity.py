@@ -24,6 +24,9 @@ def training_identity(suite: Suite, run: Run) -> dict[str, Any]:
     # The root's content counts, by its fingerprint (run_stamp); where it lies does not.
     for key in ("image_check", "root"):
         settings["dataset"].pop(key)
+    if task.dataset.synthetic is not None:
+        world = settings["dataset"]["synthetic"]
+        settings["dataset"]["synthetic"] = {k: v for k, v in world.items() if k[:4] != "val_"}
     settings["schedule"].pop("checkpoint_every")
     if task.model.initial_weights is not None:
         settings["model"]["initial_weights"].pop("source")
@@ -56,8 +59,8 @@ def _saliency_identity(task: Detection2d, run: Run) -> dict[str, Any]:
     if method == "lzu_learned":
         return {"lattice": lattice, "learned": task.learned.model_dump(mode="json")}
     if method in ADAPTIVE:
-        # Score threshold and maximum too, though without a cascade they bear on predictions alone:
-        # these are stamped with the same hash.
+        # The score threshold too, though without a cascade it bears on predictions alone: these are
+        # stamped with the same hash.
         adaptive = previous.model_dump(mode="json")
         if method != "lzu_adaptive":
             adaptive.pop("cascade_from_epoch")

@@ -103,13 +103,11 @@ class Paths:
 
     def cases_picture(self, run: Run) -> Path:
         """The images where a run gains and loses most against uniform (Figure 6)."""
-        scales = f"{run.from_scale:g}-{run.to_scale:g}"
-        return self.figures / f"figure6_{run.task}_{run.method}_{scales}.png"
+        return self.figures / f"figure6_{_flat(run)}.png"
 
     def stream(self, run: Run, sequence: int | str) -> Path:
         """What `run` saw and found, frame by frame, in a validation sequence (its sid or name)."""
-        scales = f"{run.from_scale:g}-{run.to_scale:g}"
-        return self.root / "streams" / f"{run.task}_{run.method}_{scales}_{sequence}.npz"
+        return self.root / "streams" / f"{_flat(run)}_{sequence}.npz"
 
     @property
     def level_error(self) -> Path:
@@ -124,3 +122,8 @@ class Paths:
     def analysis_figures(self) -> dict[str, Path]:
         """Name -> the PNG file of each figure of the analysis."""
         return {name: self.figures / f"{name}.png" for name in ANALYSIS_FIGURES}
+
+
+def _flat(run: Run) -> str:
+    """The run as one part of a file's name."""
+    return f"{run.task}_{run.method}_{run.variant}_seed{run.seed}".replace("/", "_")

@@ -3,7 +3,7 @@
 from lzu.experiments.config import Prior, Suite, planned_runs
 from lzu.experiments.identity import saliency_settings
 from lzu.experiments.registry import search_runs, upsampling_runs
-from lzu.experiments.run import FROM_PRIOR, SEARCH, Run
+from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, SEARCH, Run
 
 
 def evaluated_runs(suite: Suite) -> list[Run]:
@@ -21,6 +21,15 @@ def evaluated_runs(suite: Suite) -> list[Run]:
         points = (search.methods, search.amplitudes, search.fwhms)
         runs += search_runs(suite.suite, search.seeds, *points)
     return list(dict.fromkeys(runs))
+
+
+def followed_splits(suite: Suite) -> set[str]:
+    """The dataset's splits whose frames some run follows in their order: "train", "val" or none.
+
+    The search validates on a part of the training set.
+    """
+    followed = [run for run in evaluated_runs(suite) if run.method in ADAPTIVE]
+    return {"train" if SEARCH in run.options else "val" for run in followed}
 
 
 def planned_tables(suite: Suite) -> list[str]:

@@ -44,22 +44,15 @@ def box_nodes(
         RuntimeError: a gradient is wanted.
     """
     boxes, counts, image_size, lattice = _require_boxes(boxes, counts, image_size, lattice)
-    weight, floor = _density(lattice, amplitude, bandwidth)
-    (h, w), (batch, longest) = lattice, boxes.shape[:2]
+    density = _density(boxes, counts, image_size, lattice, amplitude, bandwidth)
+    (h, w), batch = lattice, len(boxes)
     x, y, kernels_x, kernels_y = prepare(batch, lattice, fwhm, anti_crop, boxes.device)
     side = triton.next_power_of_2(max(h, w))
     if batch:
         launch(
             _box_nodes_kernel,
             (batch, 2),
-            boxes,
-            boxes if counts is None else counts,
-            longest,
-            float(image_size[1]),
-            float(image_size[0]),
-            float(weight),
-            float(floor),
-            float(bandwidth),
+            *density,
             kernels_x,
             kernels_y,
             x,
@@ -103,22 +96,15 @@ def boxes_to_saliency(
         RuntimeError: a gradient is wanted.
     """
     boxes, counts, image_size, lattice = _require_boxes(boxes, counts, image_size, lattice)
-    weight, floor = _density(lattice, amplitude, bandwidth)
-    (h, w), (batch, longest) = lattice, boxes.shape[:2]
+    density = _density(boxes, counts, image_size, lattice, amplitude, bandwidth)
+    (h, w), batch = lattice, len(boxes)
     saliency = torch.empty((batch, 1, h, w), dtype=torch.float32, device=boxes.device)
     side_x, side_y = (max(16, triton.next_power_of_2(n)) for n in (w, h))
     if batch:
         launch(
             _saliency_kernel,
             (batch, triton.cdiv(h, _ROWS)),
-            boxes,
-            boxes if counts is None else counts,
-            longest,
-            float(image_size[1]),
-            float(image_size[0]),
-            float(weight),
-            float(floor),
-            float(bandwidth),
+            *density,
             saliency,
             w,
             h,
@@ -155,14 +141,27 @@ def _require_boxes(
     return boxes.contiguous(), counts, image_size, lattice
 
 
-def _density(lattice: Size, amplitude: float, bandwidth: float) -> tuple[float, float]:
-    """Return the weights of the mean Gaussian and of the constant, as in `from_kernel_sum`."""
+def _density(
+    boxes: Tensor,
+    counts: Tensor | None,
+    image_size: Size,
+    lattice: Size,
+    amplitude: float,
+    bandwidth: float,
+) -> tuple[Tensor | int | float, ...]:
+    """Return the arguments that both kernels begin with, `boxes` to `bandwidth`.
+
+    The weights of the mean Gaussian and of the constant are those of `from_kernel_sum`.
+    """
     for name, value in (("amplitude", amplitude), ("bandwidth", bandwidth)):
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive and finite, got {value}")
     floor = 1 / (2 * min(lattice) - 1) ** 2
     total = amplitude + lattice[0] * lattice[1] * floor
-    return amplitude / total, floor / total
+    height, width = (float(side) for side in image_size)
+    weights = amplitude / total, floor / total, float(bandwidth)
+    # An unused pointer has to be one, too.
+    return boxes, boxes if counts is None else counts, boxes.shape[1], width, height, *weights
 
 
 @triton.jit

@@ -12,11 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-THRESHOLDS = np.linspace(0.5, 0.95, 10)
-"""COCO's thresholds of the intersection over union."""
-RECALLS = np.linspace(0, 1, 101)
-MOST = 100
-"""Detections of an image that count, best scores first; COCO has so many a class."""
+from lzu.report.coco import MOST_DETECTIONS, RECALLS, THRESHOLDS
 
 
 @dataclass(frozen=True)
@@ -102,11 +98,12 @@ def match(found: Found, truth: Truth, thresholds: NDArray[np.floating]) -> NDArr
 def image_ap(found: Found, truth: Truth) -> float | None:
     """The image's AP in percent, over IoU .5:.05:.95, all classes in one curve; see the module.
 
-    The `MOST` detections of highest score count. None if nothing is to be found.
+    The `MOST_DETECTIONS` of highest score count, whatever their class, where COCO takes so many
+    of each. None if nothing is to be found.
     """
     if not truth.count:
         return None
-    best = found.best(MOST)
+    best = found.best(MOST_DETECTIONS)
     matches = match(best, truth, THRESHOLDS)
     in_crowd = (matches >= 0) & truth.crowd[matches] if len(truth.crowd) else matches >= 0
     return 100 * float(
@@ -144,7 +141,7 @@ class Outcome:
 
 def outcome(found: Found, truth: Truth, *, score: float, overlap: float = 0.5) -> Outcome:
     """Compare the detections of at least `score` with the truth, at an overlap (IoU)."""
-    shown = found.best(MOST).above(score)
+    shown = found.best(MOST_DETECTIONS).above(score)
     [matches] = match(shown, truth, np.array([overlap]))
     missed = ~truth.crowd
     missed[matches[matches >= 0]] = False

@@ -11,7 +11,7 @@ from lzu.files import write_text
 from lzu.report.comparison import TableReport, row_name
 from lzu.report.grid import DASH, Grid, latex_environment, to_markdown, to_text
 from lzu.report.iso_latency import IsoLatency, compare_at_equal_latency
-from lzu.report.numbers import estimate_text, number
+from lzu.report.numbers import estimate_text, number, rounded
 from lzu.report.tables import TEXT_WIDTH, write_csv
 
 SOURCES = {
@@ -74,10 +74,6 @@ def _below(results: Sequence[IsoLatency], metric: str) -> list[str]:
     return [*listed, *NOTES]
 
 
-def _rounded(value: float | None) -> float | str:
-    return "" if value is None else round(value, 6)
-
-
 def _fields(result: IsoLatency) -> dict[str, Any]:
     row, difference = result.row, result.difference
     measured = None if result.published else difference
@@ -88,12 +84,12 @@ def _fields(result: IsoLatency) -> dict[str, Any]:
         "metric": result.column.metric,
         "source": "published" if result.published else "measured",
         "latency": result.protocol,
-        "latency_ms": _rounded(result.latency_ms),
-        "value": _rounded(result.value),
-        "uniform_at_latency": _rounded(result.uniform),
-        "difference": _rounded(difference and difference.value),
-        "low": _rounded(measured and measured.low),
-        "high": _rounded(measured and measured.high),
+        "latency_ms": rounded(result.latency_ms),
+        "value": rounded(result.value),
+        "uniform_at_latency": rounded(result.uniform),
+        "difference": rounded(difference and difference.value),
+        "low": rounded(measured and measured.low),
+        "high": rounded(measured and measured.high),
         "seeds": measured.n if measured else "",
         "verdict": result.verdict or "",
         "reason": result.reason or "",

@@ -1,4 +1,4 @@
-"""Numbers and estimates as the tables print them."""
+"""Numbers and estimates as the tables and the CSV files print them."""
 
 from lzu.report.grid import DASH
 from lzu.report.statistics import Estimate
@@ -20,3 +20,8 @@ def estimate_text(estimate: Estimate | None, decimals: int, signed: bool = False
     text = number(estimate.value, decimals, signed)
     half = estimate.half_width
     return text if half is None else f"{text}±{half:.{decimals}f}"
+
+
+def rounded(value: float | None) -> float | str:
+    """`value` as the CSV files have it: to a millionth, empty for None."""
+    return "" if value is None else round(value, 6)

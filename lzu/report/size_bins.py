@@ -13,6 +13,7 @@ from typing import Any
 from lzu.errors import UserError
 from lzu.experiments.registry import TableRow
 from lzu.report.comparison import TableReport
+from lzu.report.numbers import rounded
 from lzu.report.statistics import Estimate, mean_interval, paired_difference, verdict
 from lzu.report.tables import write_csv
 
@@ -93,10 +94,6 @@ def _mean(values: Mapping[int, float]) -> Estimate | None:
     return mean_interval(list(values.values())) if values else None
 
 
-def _rounded(value: float | None) -> float | str:
-    return "" if value is None else round(value, 6)
-
-
 def _fields(sizes: SizeReport, curve: SizeCurve, place: int) -> dict[str, Any]:
     row, value, paired = curve.row, curve.values[place], curve.against_uniform[place]
     return {
@@ -106,13 +103,13 @@ def _fields(sizes: SizeReport, curve: SizeCurve, place: int) -> dict[str, Any]:
         "lower_px": f"{sizes.edges[place]:g}",
         "upper_px": f"{sizes.edges[place + 1]:g}",
         "boxes": sizes.boxes[place],
-        "AP": _rounded(value and value.value),
-        "low": _rounded(value and value.low),
-        "high": _rounded(value and value.high),
+        "AP": rounded(value and value.value),
+        "low": rounded(value and value.low),
+        "high": rounded(value and value.high),
         "seeds": value.n if value else 0,
-        "difference": _rounded(paired and paired.value),
-        "difference_low": _rounded(paired and paired.low),
-        "difference_high": _rounded(paired and paired.high),
+        "difference": rounded(paired and paired.value),
+        "difference_low": rounded(paired and paired.low),
+        "difference_high": rounded(paired and paired.high),
         "paired_seeds": paired.n if paired else 0,
         "verdict": verdict(paired) if paired else "",
     }

@@ -1,6 +1,7 @@
 """The report of one suite, step by step: collect, tables, figures, and keeping results."""
 
 import shutil
+from collections import defaultdict
 from pathlib import Path
 
 from lzu.errors import UserError
@@ -78,8 +79,11 @@ def show(suite: Suite, paths: Paths) -> None:
         paths.tables / "iso_latency.txt",
         paths.figures / "figure7_detection2d.png",
         paths.figures / "iso_latency.png",
+        paths.tables / "size_bins.csv",
         paths.figures / "size_bins.png",
         *sorted(paths.figures.glob("table6_search.png")),
+        *sorted(paths.figures.glob("figure6_*.png")),
+        *sorted(paths.root.glob("streams/*.gif")),
         *sorted(paths.tables.glob("eq18.md")),
         *(path for path in paths.analysis_figures.values() if path.exists()),
         *sorted(paths.root.glob("priors/*/*.png")),
@@ -93,7 +97,8 @@ def keep(suite: Suite, paths: Paths) -> None:
 
     With the search's metrics goes the record of how the training set was split for it.
     Only files that pass their schema are kept, and none of a working tree with changes, whose
-    code nobody could find again.
+    code nobody could find again. Metrics and timings of the same suite and machine that were kept
+    earlier and are not among these are removed: they may be of other data or settings.
     """
     runs = evaluated_runs(suite)
     readers = {paths.run(run, "metrics.json"): read_metrics for run in runs}
@@ -107,12 +112,27 @@ def keep(suite: Suite, paths: Paths) -> None:
             f"{dirty[0]}: measured on a working tree with uncommitted changes "
             f"({len(dirty)} files are); commit and run again before keeping results"
         )
+    kept: dict[Path, set[Path]] = defaultdict(set)
     for path, content in contents.items():
         folder = paths.measured / content["provenance"]["machine"]
+        kept[folder].add(folder / path.relative_to(paths.root))
         _copy(path, folder / path.relative_to(paths.root))
         if SEARCH in content.get("run", {}).get("options", {}).items():
             _copy(paths.search_split, folder / paths.search_split.relative_to(paths.root))
-    print(f"kept {len(contents)} files in {paths.measured}")
+    removed = sum(_remove_others(folder, files) for folder, files in kept.items())
+    print(f"kept {len(contents)} files in {paths.measured}; removed {removed} of earlier ones")
+
+
+def _remove_others(folder: Path, kept: set[Path]) -> int:
+    """Remove the metrics and timings below `folder` that are not `kept`; return their number."""
+    found = [*folder.glob("runs/**/metrics.json"), *folder.glob("timing/**/*.json")]
+    others = [path for path in found if path not in kept]
+    for path in others:
+        path.unlink()
+        for parent in path.relative_to(folder).parents[:-1]:
+            if not any((folder / parent).iterdir()):
+                (folder / parent).rmdir()
+    return len(others)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -13,7 +13,7 @@ from lzu.files import write_atomic, write_text
 from lzu.report.comparison import CellResult, PairedResult, RowResult, TableReport
 from lzu.report.grid import DASH, Grid, Line, latex_environment, to_markdown, to_text
 from lzu.report.layouts import LAYOUTS, tally
-from lzu.report.numbers import estimate_text, number
+from lzu.report.numbers import estimate_text, number, rounded
 
 TEXT_WIDTH = 120
 
@@ -174,18 +174,14 @@ def latex_table(report: TableReport) -> str:
     return "% \\usepackage{booktabs}\n" + "\n\n".join(parts) + "\n"
 
 
-def _rounded(value: float | None) -> float | str:
-    return "" if value is None else round(value, 6)
-
-
 def _cell_fields(metric: str, cell: CellResult) -> dict[str, Any]:
     measured = cell.measured
     return {
-        f"{metric}_published": _rounded(cell.published),
-        f"{metric}_measured": _rounded(measured and measured.value),
-        f"{metric}_low": _rounded(measured and measured.low),
-        f"{metric}_high": _rounded(measured and measured.high),
-        f"{metric}_difference": _rounded(cell.difference),
+        f"{metric}_published": rounded(cell.published),
+        f"{metric}_measured": rounded(measured and measured.value),
+        f"{metric}_low": rounded(measured and measured.low),
+        f"{metric}_high": rounded(measured and measured.high),
+        f"{metric}_difference": rounded(cell.difference),
     }
 
 
@@ -211,10 +207,10 @@ def _paired_fields(result: PairedResult) -> dict[str, Any]:
         "method": row.method,
         **dict(row.options),
         "metric": result.column.metric,
-        "published_difference": _rounded(result.published),
-        "measured_difference": _rounded(measured.value),
-        "low": _rounded(measured.low),
-        "high": _rounded(measured.high),
+        "published_difference": rounded(result.published),
+        "measured_difference": rounded(measured.value),
+        "low": rounded(measured.low),
+        "high": rounded(measured.high),
         "seeds": measured.n,
         "verdict": result.verdict,
     }

@@ -8,6 +8,7 @@ from lzu.datasets.synthetic.config import WorldConfig
 from lzu.errors import UserError
 from lzu.experiments.config import Suite
 from lzu.experiments.paths import Paths
+from lzu.experiments.plan import followed_splits
 
 
 def write_world(suite: Suite, paths: Paths, jobs: int) -> None:
@@ -32,6 +33,7 @@ def prepare_split(suite: Suite, paths: Paths, split: str, jobs: int) -> None:
         paths.findings(split),
         images=dataset.image_check,
         jobs=jobs,
+        order="error" if split in followed_splits(suite) else "warning",
         tolerate=dataset.tolerate,
         image_size=dataset.native_size,
     )

@@ -228,7 +228,19 @@ def test_repeated_and_missing_frames(root, edit):
     assert (repeated.severity, missing.severity) == ("error", "warning")
     assert "frame 2 of sequence 0 is repeated (also image 1)" in repeated.message
     assert missing.message == "sequence 0 lacks 1 of frames 0 to 2: 1"
-    assert {f.severity for f in validate(root, "train", gaps="error").findings} == {"error"}
+    assert {f.severity for f in validate(root, "train", order="error").findings} == {"error"}
+
+
+def test_frames_out_of_the_order_of_time(root, edit):
+    """Renumbered backwards; the file names keep their time stamps."""
+    edit(lambda data: [i.update(fid=5 - i["fid"]) for i in data["images"] if i["sid"] == 0])
+    report = validate(root, "train")
+    assert report.counts == {"late_start": 1, "frame_order": 1}
+    assert {f.severity for f in report.findings} == {"warning"}
+    wrong = next(f for f in report.findings if f.kind == "frame_order")
+    assert wrong.message.startswith("sequence 0: frame 4 (ring_front_center_")
+    with pytest.raises(UserError, match="is earlier than frame 3"):
+        validate(root, "train", order="error").raise_if_errors("findings.json")
 
 
 def test_report_is_capped_in_print_and_full_in_json(root, edit, tmp_path):
@@ -263,8 +275,8 @@ def test_tolerated_boxes_are_left_out_and_counted(root, edit, tmp_path):
 def test_bad_arguments(written):
     with pytest.raises(ValueError, match="images must be one of"):
         validate(written, "train", images="look")
-    with pytest.raises(ValueError, match="gaps must be"):
-        validate(written, "train", gaps="ignore")
+    with pytest.raises(ValueError, match="order must be"):
+        validate(written, "train", order="ignore")
     with pytest.raises(ValueError, match=r"only .* can be tolerated"):
         validate(written, "train", tolerate=("image_missing",))
 

@@ -39,6 +39,18 @@ def test_repeated_and_missing_frames_are_named(frames, said):
         frame_order(images(*frames), "val.json")
 
 
+def test_numbers_that_go_back_in_time_are_named():
+    listed = images((4, 0), (4, 1), (4, 2))
+    for image, stamp in zip(listed, (100, 300, 200), strict=True):
+        image["file_name"] = f"val/drive_7/front_{stamp}.jpg"
+    said = r"val\.json: in sequence 4, fid 2 \(.*front_200\.jpg\) is earlier than fid 1 "
+    with pytest.raises(UserError, match=said):
+        frame_order(listed, "val.json")
+    for image in listed:
+        image["file_name"] = image["file_name"].replace("_", "-")
+    assert frame_order(listed, "val.json") == [[100, 101, 102]]
+
+
 def test_images_without_numbers_are_named():
     with pytest.raises(UserError, match="image 7 has no sid or no fid"):
         frame_order([{"id": 7, "sid": 0}], "val.json")

@@ -13,9 +13,14 @@ from lzu.experiments.config import (
     planned_runs,
 )
 from lzu.experiments.identity import training_identity
-from lzu.experiments.plan import evaluated_runs, planned_tables, search_priors
+from lzu.experiments.plan import (
+    evaluated_runs,
+    followed_splits,
+    planned_tables,
+    search_priors,
+)
 from lzu.experiments.registry import BUILT, TABLES
-from lzu.experiments.run import METHODS, parse_options, parse_variant
+from lzu.experiments.run import ADAPTIVE, METHODS, parse_options, parse_variant
 from lzu.report.provenance import config_hash
 
 
@@ -165,6 +170,8 @@ def test_files_that_are_no_suite(tmp_path, text, said):
         ("detection2d.schedule.epochs", 9, True),
         ("detection2d.prior.fwhm", 4.0, True),
         ("detection2d.dataset.root", "elsewhere", False),
+        ("detection2d.dataset.synthetic.frame_interval_s", 0.5, True),
+        ("detection2d.dataset.synthetic.val_frame_interval_s", 0.5, False),
         ("detection2d.methods.lzu_fixed.learning_rate", 0.5, True),
         ("detection2d.methods.uniform.learning_rate", 0.5, False),
         ("detection2d.timing.rounds", 7, False),
@@ -211,9 +218,9 @@ def test_identities_are_those_of_results_already_measured():
     assert found == {"uniform": "7556f2bc33347d16", "lzu_fixed": "b4bd5fc7e9243742"}
 
 
-def test_the_search_needs_the_learning_rate_of_its_methods(searching):
+def test_the_search_needs_the_learning_rate_of_its_methods(smoke):
     for method in ("uniform", "lzu_adaptive"):
-        settings = copy.deepcopy(searching)
+        settings = copy.deepcopy(smoke)
         del settings["detection2d"]["methods"][method]
         settings["detection2d"].pop("upsampling")
         settings["detection2d"]["methods"].pop("fovea")
@@ -234,14 +241,8 @@ def test_runs_of_table_2_share_the_weights_of_table_1(smoke):
     assert len(set(runs)) == len(runs)
 
 
-@pytest.fixture
-def searching(smoke):
-    """The smoke suite with both methods of Table 6."""
-    return changed(smoke, "detection2d.search.methods", ["lzu_fixed", "lzu_adaptive"])
-
-
-def test_runs_of_the_search_carry_their_point_and_split(searching):
-    suite = parse_suite(searching, "x")
+def test_runs_of_the_search_carry_their_point_and_split(smoke):
+    suite = parse_suite(smoke, "x")
     runs = [run for run in evaluated_runs(suite) if run.options]
     assert {run.split("train") for run in runs} == {"search_train"}
     points = {}
@@ -267,9 +268,9 @@ def test_runs_of_the_search_carry_their_point_and_split(searching):
         ("detection2d.search.split_seed", 1, {"uniform", "lzu_fixed", "lzu_adaptive"}),
     ],
 )
-def test_what_makes_the_search_stale(searching, path, value, stale):
+def test_what_makes_the_search_stale(smoke, path, value, stale):
     """Its points set amplitude and fwhm themselves."""
-    before, after = (parse_suite(s, "x") for s in (searching, changed(searching, path, value)))
+    before, after = (parse_suite(s, "x") for s in (smoke, changed(smoke, path, value)))
     found = {
         run.method
         for run in evaluated_runs(before)
@@ -317,3 +318,12 @@ def test_the_prior_does_not_make_uniform_stale(smoke):
 def test_frame_sizes_of_argoverse_hd():
     sizes = [frame_size((1200, 1920), scale) for scale in (0.25, 0.5, 0.75, 1)]
     assert sizes == [(300, 480), (600, 960), (900, 1440), (1200, 1920)]
+
+
+def test_splits_are_followed_where_an_adaptive_method_is_evaluated(smoke):
+    assert followed_splits(parse_suite(smoke, "x")) == {"train", "val"}
+    fixed = changed(smoke, "detection2d.search.methods", ["lzu_fixed"])
+    assert followed_splits(parse_suite(fixed, "x")) == {"val"}
+    for method in ADAPTIVE:
+        del fixed["detection2d"]["methods"][method]
+    assert followed_splits(parse_suite(fixed, "x")) == set()

@@ -183,15 +183,20 @@ def test_flipped_images_get_flipped_saliency(model):
 
     from lzu.models.detection2d import ToNetworkFrame
 
+    image = np.zeros((160, 256, 3), np.uint8)
+    image[20:60, 10:30] = 255
     saliency = []
     for flip in (0.0, 1.0):
         results = {
-            "img": np.zeros((160, 256, 3), np.uint8),
+            "img": image,
             "img_shape": (160, 256),
             "gt_bboxes": HorizontalBoxes(torch.tensor([[10.0, 20.0, 30.0, 60.0]])),
         }
         results = ToNetworkFrame((160, 256), (80, 128))(RandomFlip(prob=flip)(results))
         boxes = model.frames.to_native(results["gt_bboxes"].tensor)
+        rows, columns = results["img"].any(axis=2).nonzero()
+        bright = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert boxes[0].tolist() == pytest.approx(bright, abs=1e-3)
         saliency.append(model.resampler.lens.saliency([boxes]))
     torch.testing.assert_close(saliency[1], saliency[0].flip(-1), rtol=1e-4, atol=1e-7)
     assert saliency[0].max() > 5 * saliency[0].min()

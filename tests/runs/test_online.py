@@ -15,6 +15,7 @@ from mmdet.structures import DetDataSample
 from lzu.errors import UserError
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
+from lzu.runs.data import prepare_split
 from lzu.runs.detection2d.build import enter_mmdet, model_config
 from lzu.runs.detection2d.online import detect_online, validation_sequences
 from lzu.runs.detection2d.predict import predict
@@ -194,3 +195,30 @@ def test_frames_listed_in_another_order_are_put_in_order(paths, broken):
     expected = validation_sequences(paths)
     assert validation_sequences(broken(list.reverse)) == expected
     assert [len(sequence) for sequence in expected] == [6]
+
+
+def test_a_missing_frame_stops_the_preparation_if_a_method_follows_frames(suite, tmp_path):
+    task = suite.detection2d
+    root = shutil.copytree(task.dataset.root, tmp_path / "data")
+    path = root / "Argoverse-HD" / "annotations" / "val.json"
+    content = json.loads(path.read_text())
+    [lost] = [image["id"] for image in content["images"] if image["fid"] == 2]
+    content["images"] = [image for image in content["images"] if image["id"] != lost]
+    content["annotations"] = [a for a in content["annotations"] if a["image_id"] != lost]
+    path.write_text(json.dumps(content))
+
+    def prepare(methods):
+        settings = {
+            "dataset": task.dataset.model_copy(update={"root": str(root)}),
+            "methods": {name: task.methods[name] for name in methods},
+            "upsampling": None,
+            "search": None,
+        }
+        changed = suite.model_copy(update={"detection2d": task.model_copy(update=settings)})
+        paths = Paths(changed, tmp_path / "results")
+        prepare_split(changed, paths, "val", jobs=1)
+        return paths.annotations("val")
+
+    with pytest.raises(UserError, match="sequence 0 lacks 1 of frames 0 to 5: 2"):
+        prepare(["uniform", "lzu_adaptive"])
+    assert prepare(["uniform", "lzu_fixed"]).is_file()

@@ -1,6 +1,7 @@
 """Scores against cases whose answer is known."""
 
 import copy
+import shutil
 
 import numpy as np
 import pytest
@@ -8,9 +9,13 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from lzu.errors import UserError
+from lzu.experiments.paths import Paths
+from lzu.experiments.run import Run
+from lzu.files import read_json, write_json
 from lzu.report.schema import DETECTION2D_METRICS
 from lzu.runs.detection2d.evaluation import average_precision_by_size
-from lzu.runs.detection2d.score import COCO_RANGES, average_precision, size_ranges
+from lzu.runs.detection2d.score import COCO_RANGES, average_precision, score, size_ranges
+from tests.runs.untrained import save_predictions
 
 
 @pytest.fixture
@@ -144,3 +149,21 @@ def test_it_is_pycocotools_average_precision(busy, capsys):
     assert scores.metrics == pytest.approx(expected, abs=1e-4)
     whole, bins = sum(1 for r in truth["annotations"] if not r["iscrowd"]), scores.size_bins
     assert sum(bins["boxes"]) == whole
+
+
+@pytest.mark.parametrize(
+    ("key", "said"), [("config_hash", "other weights than"), ("fingerprint", "other data than")]
+)
+def test_predictions_of_something_else_are_not_scored(suite, results, tmp_path, key, said):
+    shutil.copytree(results / "smoke" / "data", tmp_path / "smoke" / "data")
+    run, paths = Run("smoke", "detection2d", "uniform", 1.0, 0.5, 0), Paths(suite, tmp_path)
+    save_predictions(suite, run, paths, (0.9, 0.3))
+    path = paths.run(run, "predictions.json")
+    content = read_json(path)
+    training = {"initial_weights": "scratch", "iterations": 3, "epochs": 1, "duration_s": 1.0}
+    stamp = {"config_hash": content["config_hash"], "training": {**training, "images_per_s": None}}
+    write_json(paths.run(run, "train.json"), stamp)
+    score(run, paths)
+    write_json(path, {**content, key: "other"})
+    with pytest.raises(UserError, match=said):
+        score(run, paths)

@@ -65,7 +65,8 @@ def test_argoverse_hds_validation_set_is_scored_in_two_minutes(request, tmp_path
     run, paths = planned_runs(suite)[0], Paths(suite, tmp_path)
     truth, detections = crowded_streets()
     write_json(paths.annotations("val"), truth, indent=None)
-    predicted = {"config_hash": "0" * 16, "detections": detections}
+    stamps = {"config_hash": "0" * 16, "fingerprint": truth["info"]["fingerprint"]}
+    predicted = {**stamps, "detections": detections}
     write_json(paths.run(run, "predictions.json"), predicted, indent=None)
     training = {
         "initial_weights": "scratch",

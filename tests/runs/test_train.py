@@ -12,9 +12,12 @@ from dataclasses import replace
 import pytest
 import torch
 import yaml
+from mmengine.registry import HOOKS
 
 from lzu.errors import UserError
 from lzu.experiments.run import Run
+from lzu.models.adaptive import Cascade
+from lzu.runs.detection2d.train import _runner_config, training_folder
 from tests.runs.conftest import lzu
 
 ARGUMENTS = ("--method", "lzu_fixed", "--to", "0.5", "--seed", "0", "--threads", "1")
@@ -107,6 +110,32 @@ def test_a_killed_adaptive_training_jitters_and_cascades_as_an_undisturbed_one(
         states[name] = torch.load(folder / "checkpoint.pth", weights_only=True)["state_dict"]
     for name, expected in states["undisturbed"].items():
         assert torch.equal(expected, states["killed"][name]), name
+
+
+def test_the_cascaded_method_alone_trains_with_the_cascade_s_hook(suite, paths):
+    task = suite.detection2d
+    # 12 images in batches of 5 are 3 iterations an epoch; 1.1 epochs are 3.3
+    settings = {
+        "schedule": task.schedule.model_copy(update={"batch": 5, "epochs": 4}),
+        "adaptive": task.adaptive.model_copy(update={"cascade_from_epoch": 1.1}),
+    }
+    changed = suite.model_copy(update={"detection2d": task.model_copy(update=settings)})
+
+    def cascades(method):
+        given = replace(run(), method=method)
+        found = _runner_config(changed, given, paths, training_folder(given, paths), 0, "none")
+        hooks = [HOOKS.build(hook) for hook in found["custom_hooks"]]
+        return [hook.first_iteration for hook in hooks if isinstance(hook, Cascade)]
+
+    assert len(json.loads(paths.annotations("train").read_text())["images"]) == 12
+    assert cascades("lzu_adaptive") == [4]
+    assert cascades("lzu_adaptive_no_cascade") == []
+    assert cascades("uniform") == []
+    # of 12 iterations the last begins at 3.67 epochs
+    settings["adaptive"] = task.adaptive.model_copy(update={"cascade_from_epoch": 3.9})
+    changed = suite.model_copy(update={"detection2d": task.model_copy(update=settings)})
+    with pytest.raises(UserError, match="leaves none of the training's 12 iterations"):
+        cascades("lzu_adaptive")
 
 
 def test_training_on_images_of_another_scale_is_refused(config, results):

@@ -29,9 +29,9 @@ def save_untrained(suite, run, paths):
 def save_predictions(suite, run, paths, share, seed=0):
     """Write predictions that have this share of each image's boxes, and some mistakes."""
     rng = np.random.default_rng(seed)
-    truth = json.loads(paths.annotations("val").read_text())["annotations"]
+    truth = json.loads(paths.annotations("val").read_text())
     found = []
-    for record in truth:
+    for record in truth["annotations"]:
         if rng.random() < share[record["image_id"] % len(share)]:
             jitter = rng.normal(0, 0.03, 4) * [*record["bbox"][2:], *record["bbox"][2:]]
             box = np.add(record["bbox"], jitter)
@@ -47,5 +47,9 @@ def save_predictions(suite, run, paths, share, seed=0):
                 "score": round(float(rng.uniform(0.2, 1)), 5),
             }
         )
-    content = {"config_hash": run_stamp(suite, run, paths), "detections": found}
+    content = {
+        "config_hash": run_stamp(suite, run, paths),
+        "fingerprint": truth["info"]["fingerprint"],
+        "detections": found,
+    }
     write_json(paths.run(run, "predictions.json"), content)

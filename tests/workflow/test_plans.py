@@ -48,7 +48,7 @@ def test_the_default_is_the_demo(plan):
     status, text = plan()
     assert status == 0, text
     found = jobs(text)
-    assert found["train"] == found["predict"] == found["score"] == 12
+    assert found["train"] == found["predict"] == found["score"] == 3 * (2 + 3)
     assert found["time"] == found["analysis"] == found["cases"] == 1
     assert found["world"] == 1
 

@@ -62,8 +62,8 @@ def test_every_result_file_passes_its_schema(smoke):
     metrics = sorted(smoke.glob("runs/**/metrics.json"))
     timings = sorted(smoke.glob("timing/**/*.json"))
     # Table 1: two methods at two scales, four at one, two seeds; Table 2: two methods at two scales
-    # from another than 1x; Table 6: a corner of 2x2, and uniform.
-    assert len(metrics) == 2 * (2 * 2 + 4) + 2 * 2 + (4 + 1)
+    # from another than 1x; Table 6: a corner of 2x2 for two methods, and uniform.
+    assert len(metrics) == 2 * (2 * 2 + 4) + 2 * 2 + (2 * 4 + 1)
     assert len(timings) == 2 * 2 + 4
     contents = [read_metrics(path) for path in metrics]
     assert {c["dataset"]["source"] for c in contents} == {"synthetic"}
@@ -105,7 +105,7 @@ def test_tables_and_figures_are_made(smoke):
 
 def test_tables_2_and_6_have_no_gap_in_what_is_planned(smoke):
     """Of every other cell it is said that it is not planned."""
-    for name, cells, planned in (("table2", 32, 8), ("table6", 41, 5)):
+    for name, cells, planned in (("table2", 32, 8), ("table6", 41, 9)):
         rows = list(csv.DictReader((smoke / "tables" / f"{name}.csv").open()))
         assert len(rows) == cells
         assert sum(bool(row["AP_measured"]) for row in rows) == planned
@@ -132,7 +132,8 @@ def test_table_2_evaluates_the_weights_of_table_1(smoke):
 def test_the_search_keeps_to_its_split(smoke):
     record = read_json(smoke / "data" / "argoverse_hd" / "search_split.json")
     found = list((smoke / "runs").glob("detection2d/*/1-0.5/*split=search/seed0/metrics.json"))
-    assert len(found) == 5
+    # uniform, and the corner of each method
+    assert len(found) == 1 + 4 + 4
     for path in found:
         dataset = read_metrics(path)["dataset"]
         assert dataset["split"] == "search_val"
@@ -142,12 +143,12 @@ def test_the_search_keeps_to_its_split(smoke):
 
 def test_pictures_of_frames_are_made(smoke):
     for form in ("png", "pdf", "svg"):
-        path = smoke / "figures" / f"figure6_detection2d_lzu_fixed_1-0.5.{form}"
+        path = smoke / "figures" / f"figure6_detection2d_lzu_fixed_1-0.5_seed0.{form}"
         assert path.stat().st_size > 10_000
-    scores = (smoke / "figures" / "figure6_detection2d_lzu_fixed_1-0.5.csv").read_text()
+    scores = (smoke / "figures" / "figure6_detection2d_lzu_fixed_1-0.5_seed0.csv").read_text()
     assert scores.count("\n") == 7
     for form in ("gif", "npz"):
-        path = smoke / "streams" / f"detection2d_lzu_adaptive_1-0.5_0.{form}"
+        path = smoke / "streams" / f"detection2d_lzu_adaptive_1-0.5_seed0_0.{form}"
         assert path.stat().st_size > 10_000
 
 
@@ -195,13 +196,13 @@ def test_a_changed_setting_reruns_what_uses_it_and_no_more(
     assert "prepare" not in retrained
     assert "prior" not in retrained
     assert "analysis" not in retrained
-    assert planned("score_threshold: 0.005", "score_threshold: 0.5")["train"] == 4
+    assert planned("score_threshold: 0.005", "score_threshold: 0.5")["train"] == 4 + 4
     split = planned("validation_share: 0.5", "validation_share: 0.4")
     assert split["split"] == split["search_priors"] == 1
-    assert split["train"] == 5
+    assert split["train"] == 9
     assert "prior" not in split
     wider = planned("fwhms: [4, 22]", "fwhms: [4, 16, 22]")
-    assert wider["train"] == 2
+    assert wider["train"] == 4
     assert not {"split", "search_priors"} & set(wider)
 
 

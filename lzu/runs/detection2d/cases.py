@@ -17,13 +17,13 @@ from lzu.experiments.registry import BASELINE, METHOD_LABELS
 from lzu.experiments.run import ADAPTIVE, Run
 from lzu.files import read_json
 from lzu.models.adaptive import no_detections
-from lzu.report.cases import ImageScore, pick_cases, score_images, write_scores
+from lzu.report.cases import LEAST_BOXES, ImageScore, pick_cases, score_images, write_scores
 from lzu.report.cases_figure import Case, write_cases
 from lzu.report.image_scores import Found, Truth, outcome
 from lzu.runs.detection2d.build import run_stamp
-from lzu.runs.detection2d.online import validation_sequences
+from lzu.runs.detection2d.online import index_of_image, validation_sequences
 from lzu.runs.detection2d.predict import load_trained, validation_set
-from lzu.runs.detection2d.views import View, lens_of, view
+from lzu.runs.detection2d.views import SHOWN_SCORE, View, lens_of, view
 
 INVERSE_LINES = (97, 129)
 """T^-1 is drawn through so many points each way."""
@@ -38,8 +38,8 @@ class Choice:
     """
 
     count: int = 2
-    least_boxes: int = 3
-    score: float = 0.3
+    least_boxes: int = LEAST_BOXES
+    score: float = SHOWN_SCORE
 
 
 def draw_cases(suite: Suite, run: Run, paths: Paths, choice: Choice) -> None:
@@ -60,8 +60,7 @@ def draw_cases(suite: Suite, run: Run, paths: Paths, choice: Choice) -> None:
     annotations = read_json(paths.annotations("val"))
     truths = read_truth(annotations)
     names = {image["id"]: image["file_name"] for image in annotations["images"]}
-    uniform = read_found(suite, baseline_of(run), paths, names)
-    own = read_found(suite, run, paths, names)
+    uniform, own = (read_found(suite, one, paths, annotations) for one in (baseline_of(run), run))
     scores = score_images(names, truths, uniform, own)
     cases = pick_cases(scores, choice.count, choice.least_boxes)
     model = load_trained(suite, run, paths)
@@ -100,10 +99,13 @@ def read_truth(annotations: dict[str, Any]) -> dict[int, Truth]:
     }
 
 
-def read_found(suite: Suite, run: Run, paths: Paths, images: Any) -> dict[int, Found]:
-    """What `run` predicted in each of `images` (ids), which are all of the split.
+def read_found(
+    suite: Suite, run: Run, paths: Paths, annotations: dict[str, Any]
+) -> dict[int, Found]:
+    """What `run` predicted in each image of `annotations`, a COCO file's content, by image id.
 
-    Raises UserError if the predictions are not of the run as the suite has it, or are missing.
+    Raises UserError if the predictions are not of the run as the suite has it, or of other images,
+    or are missing.
     """
     path = paths.run(run, "predictions.json")
     if not path.is_file():
@@ -112,7 +114,8 @@ def read_found(suite: Suite, run: Run, paths: Paths, images: Any) -> dict[int, F
             "predict with it: `lzu train` and `lzu predict`"
         )
     content = read_json(path)
-    if content["config_hash"] != run_stamp(suite, run, paths):
+    same_data = content["fingerprint"] == annotations["info"]["fingerprint"]
+    if content["config_hash"] != run_stamp(suite, run, paths) or not same_data:
         raise UserError(
             f"{path}: predicted with other settings or data than the suite has now; train and "
             "predict again"
@@ -120,18 +123,13 @@ def read_found(suite: Suite, run: Run, paths: Paths, images: Any) -> dict[int, F
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for one in content["detections"]:
         found[one["image_id"]].append(one)
-    if unknown := set(found) - set(images):
-        raise UserError(
-            f"{path}: names image {min(unknown)}, which {paths.annotations('val')} does not have; "
-            "predict again from this dataset"
-        )
     return {
         image: Found(
             np.array([one["bbox"] for one in found[image]], float).reshape(-1, 4),
             np.array([one["category_id"] for one in found[image]], int),
             np.array([one["score"] for one in found[image]], float),
         )
-        for image in images
+        for image in (record["id"] for record in annotations["images"])
     }
 
 
@@ -149,7 +147,7 @@ def view_images(
     the predictions' file has to a thousandth of a pixel.
     """
     dataset = validation_set(suite, run, paths)
-    place = {dataset.get_data_info(index)["img_id"]: index for index in range(len(dataset))}
+    place = index_of_image(dataset)
     before: dict[int, int | None] = {}
     if run.method in ADAPTIVE:
         for sequence in validation_sequences(paths):

@@ -13,11 +13,7 @@ from typing import Any
 import numpy as np
 
 from lzu.errors import UserError
-
-THRESHOLDS = np.linspace(0.5, 0.95, 10)
-RECALLS = np.linspace(0, 1, 101)
-MOST_DETECTIONS = 100
-"""Of an image and category those of highest score count."""
+from lzu.report.coco import MOST_DETECTIONS, RECALLS, THRESHOLDS
 
 # What became of a detection: matched to no object, to one that counts, or to one that is ignored
 # (a crowd, or of a size outside of the range).

@@ -21,6 +21,11 @@ def validation_sequences(paths: Paths, split: str = "val") -> list[list[int]]:
     return frame_order(read_json(path)["images"], path)
 
 
+def index_of_image(dataset: Any) -> dict[int, int]:
+    """Where an mmdet dataset has each image: image id -> index."""
+    return {dataset.get_data_info(index)["img_id"]: index for index in range(len(dataset))}
+
+
 def detect_online(
     model: Any, dataset: Any, sequences: Sequence[Sequence[int]], *, lanes: int, workers: int = 0
 ) -> Iterator[Any]:
@@ -33,7 +38,7 @@ def detect_online(
 
     Yields samples in the order of detection; they keep their `previous_instances`.
     """
-    place = {dataset.get_data_info(index)["img_id"]: index for index in range(len(dataset))}
+    place = index_of_image(dataset)
     sequence_of = {image: n for n, images in enumerate(sequences) for image in images}
     batches = [[place[image] for image in batch] for batch in side_by_side(sequences, lanes)]
     loader = DataLoader(

@@ -14,7 +14,13 @@ from lzu.experiments.config import Suite
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import ADAPTIVE, Run
 from lzu.files import write_json
-from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config, run_stamp
+from lzu.runs.detection2d.build import (
+    annotation_info,
+    dataset_config,
+    enter_mmdet,
+    model_config,
+    run_stamp,
+)
 from lzu.runs.detection2d.online import detect_online, validation_sequences
 from lzu.runs.weights import read_checkpoint
 
@@ -57,6 +63,7 @@ def validation_set(suite: Suite, run: Run, paths: Paths) -> Any:
 def predict(suite: Suite, run: Run, paths: Paths, *, workers: int = 0, batch: int = 4) -> None:
     """Write the run's `predictions.json`: COCO results, boxes in native pixels.
 
+    It tells of what weights and of which validation data they are (`config_hash`, `fingerprint`).
     An adaptive method sees the frames of `batch` sequences side by side, each in its order.
     """
     sequences = validation_sequences(paths, run.split("val")) if run.method in ADAPTIVE else None
@@ -79,7 +86,11 @@ def predict(suite: Suite, run: Run, paths: Paths, *, workers: int = 0, batch: in
     order = sorted(found)
     write_json(
         paths.run(run, "predictions.json"),
-        {"config_hash": stamp, "detections": [one for image in order for one in found[image]]},
+        {
+            "config_hash": stamp,
+            "fingerprint": annotation_info(paths.annotations(run.split("val")))["fingerprint"],
+            "detections": [one for image in order for one in found[image]],
+        },
         indent=None,
     )
 

@@ -72,7 +72,8 @@ def _percent(value: float) -> float | None:
 def score(run: Run, paths: Paths) -> None:
     """Write the run's `metrics.json` from its predictions and the validated annotations.
 
-    Raises UserError if the predictions are of other weights than those that were trained last.
+    Raises UserError if the predictions are of other weights than those that were trained last, or
+    of other validation data.
     """
     started = datetime.now(UTC)
     predictions = read_json(paths.run(run, "predictions.json"))
@@ -85,6 +86,11 @@ def score(run: Run, paths: Paths) -> None:
         )
     split = run.split("val")
     truth = read_json(paths.annotations(split))
+    if predictions["fingerprint"] != truth["info"]["fingerprint"]:
+        raise UserError(
+            f"{paths.run(run, 'predictions.json')}: made on other data than "
+            f"{paths.annotations(split)} has now; predict again"
+        )
     found = average_precision(truth, predictions["detections"])
     metrics = {
         "schema": METRICS_SCHEMA_NAME,

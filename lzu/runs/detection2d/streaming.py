@@ -21,9 +21,9 @@ from lzu.files import read_json, write_atomic
 from lzu.report.provenance import collect_provenance
 from lzu.report.stream_picture import StreamFrame, write_stream_picture
 from lzu.runs.detection2d.build import run_stamp
-from lzu.runs.detection2d.online import detect_online
+from lzu.runs.detection2d.online import detect_online, index_of_image
 from lzu.runs.detection2d.predict import load_trained, validation_set
-from lzu.runs.detection2d.views import View, lens_of, view
+from lzu.runs.detection2d.views import SHOWN_SCORE, View, lens_of, view
 
 STREAM_FORMAT = 1
 SHOWN_WIDTH = 640
@@ -38,7 +38,7 @@ def stream(
     sequence: int | str,
     frames: int,
     out: Path,
-    picture_score: float = 0.3,
+    picture_score: float = SHOWN_SCORE,
     fps: float = 4.0,
     workers: int = 0,
 ) -> None:
@@ -115,7 +115,7 @@ def watch(model: Any, dataset: Any, images: list[int], workers: int = 0) -> Iter
 
     Frames go through `detect_online` as in prediction.
     """
-    place = {dataset.get_data_info(index)["img_id"]: index for index in range(len(dataset))}
+    place = index_of_image(dataset)
     with torch.inference_mode():
         for sample in detect_online(model, dataset, [images], lanes=1, workers=workers):
             yield sample, view(model, dataset[place[sample.img_id]], sample)
@@ -147,7 +147,7 @@ def find_sequence(
         raise UserError(
             f"{source}: no sequence {given!r}; name one by its sid or its name: {listed}{more}"
         )
-    [images] = frame_order((i for i in content["images"] if i["sid"] == found[0]), source)
+    [images] = frame_order([i for i in content["images"] if i["sid"] == found[0]], source)
     return found[0], images
 
 

@@ -140,6 +140,11 @@ def _runner_config(
     warm = {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0}
     batch = schedule.batch // world
     cascade = math.ceil(task.adaptive.cascade_from_epoch * per_epoch)
+    if run.method == "lzu_adaptive" and cascade >= iterations:
+        raise UserError(
+            f"adaptive.cascade_from_epoch: {task.adaptive.cascade_from_epoch:g} leaves none of the "
+            f"training's {iterations} iterations to the cascade; lower it"
+        )
     return Config(
         {
             "model": model_config(suite, run, paths),

@@ -11,6 +11,9 @@ from lzu.errors import UserError
 from lzu.module import ZoomUnzoom
 from lzu.warp import Warp
 
+SHOWN_SCORE = 0.3
+"""Pictures show detections from this score on, if nothing else is asked for."""
+
 
 @dataclass(frozen=True)
 class View:
