@@ -268,10 +268,8 @@ TABLES = {table.name: table for table in (TABLE_1, TABLE_2, TABLE_6)}
 def find_table(name: str) -> Table:
     """The table called `name`.
 
-    Raises
-    ------
-    UserError
-        for a name that is not in the registry.
+    Raises:
+        UserError: for a name that is not in the registry.
     """
     if name not in TABLES:
         raise UserError(f"tables: {name!r} is not a known table; choose from {', '.join(TABLES)}")
@@ -286,20 +284,15 @@ def runs_for(
 ) -> list[Run]:
     """The runs that `suite` plans for `table`: row by row, the paper's first, then seed by seed.
 
-    Parameters
-    ----------
-    table, suite
-        names, such as "table1" and "demo".
-    seeds
-        one run of each selected row for each of these.
-    selection
-        method -> `to` scales whose rows are kept. None keeps the paper's rows that are built.
+    Args:
+        table, suite: names, such as "table1" and "demo".
+        seeds: one run of each selected row for each of these.
+        selection: method -> `to` scales whose rows are kept. None keeps the paper's rows that are
+            built.
 
-    Raises
-    ------
-    UserError
-        for an unknown table, a method that is unknown or not built, a row that the table does not
-        have, and a repeated seed.
+    Raises:
+        UserError: for an unknown table, a method that is unknown or not built, a row that the table
+            does not have, and a repeated seed.
     """
     found = find_table(table)
     if len(set(seeds)) != len(seeds):

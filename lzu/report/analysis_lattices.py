@@ -56,17 +56,13 @@ def lattices_figure(
 
     Lines on the frames are straight and evenly spaced in the source.
 
-    Parameters
-    ----------
-    qualities
-        from the coarsest lattice to the finest, which is the reference of the errors.
-    pictures
-        some of them, in the same order.
+    Args:
+        qualities: from the coarsest lattice to the finest, which is the reference of the errors.
+        pictures: some of them, in the same order.
 
-    Raises
-    ------
-    ValueError
-        for images of wrong shapes or types, or a finest lattice that is not its own reference.
+    Raises:
+        ValueError: for images of wrong shapes or types, or a finest lattice that is not its own
+            reference.
     """
     if qualities[-1].largest_error != 0:
         raise ValueError(f"the finest lattice, {qualities[-1].name}, must have no error")

@@ -52,10 +52,8 @@ class Reading:
 def read_published_errors(folder: str | os.PathLike[str]) -> dict[int, float]:
     """The paper's numbers: d -> error in pixels.
 
-    Raises
-    ------
-    UserError
-        if the file is missing or is no such table.
+    Raises:
+        UserError: if the file is missing or is no such table.
     """
     path = Path(folder) / PUBLISHED_FILE
     try:
@@ -70,10 +68,8 @@ def readings_of(value: Mapping[str, Any], published: Mapping[int, float]) -> lis
 
     Where the grid is the zoomed image's, their pixels are the same, and shown once.
 
-    Raises
-    ------
-    UserError
-        if the file's divisors are not the published ones.
+    Raises:
+        UserError: if the file's divisors are not the published ones.
     """
     readings = []
     for found in value["readings"]:
@@ -176,17 +172,12 @@ def write_level_error_table(
 ) -> dict[str, Path]:
     """Write Eq. 18's table in every form to `folder`.
 
-    Parameters
-    ----------
-    value
-        the content of a level-error file.
-    published
-        d -> the paper's error.
+    Args:
+        value: the content of a level-error file.
+        published: d -> the paper's error.
 
-    Returns
-    -------
-    dict
-        form -> path: "csv", "md", "tex" and "txt".
+    Returns:
+        A mapping of form to path: "csv", "md", "tex" and "txt".
     """
     readings = readings_of(value, published)
     grid, below = level_error_grid(readings, published), notes(value, readings)

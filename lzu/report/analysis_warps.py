@@ -65,21 +65,14 @@ def attraction_figure(
 ) -> Figure:
     """Figure 2: a uniform grid over the saliency, its attraction, and what follows from it.
 
-    Parameters
-    ----------
-    image, zoomed
-        (H, W, 3) uint8, RGB: the frame, and the frame under the warp.
-    saliency
-        (h, w), positive.
-    nodes
-        (h, w, 2), T at the lattice's nodes, (x, y) in [0, 1].
-    upsampled
-        (m, n, 2), T between the nodes: at Grid(m, n).
+    Args:
+        image, zoomed: (H, W, 3) uint8, RGB: the frame, and the frame under the warp.
+        saliency: (h, w), positive.
+        nodes: (h, w, 2), T at the lattice's nodes, (x, y) in [0, 1].
+        upsampled: (m, n, 2), T between the nodes: at Grid(m, n).
 
-    Raises
-    ------
-    ValueError
-        for wrong shapes or types.
+    Raises:
+        ValueError: for wrong shapes or types.
     """
     image, zoomed = check_image("image", image), check_image("zoomed", zoomed)
     if nodes.shape != (*saliency.shape, 2) or upsampled.ndim != 3:
@@ -131,10 +124,8 @@ def variants_figure(image: NDArray[np.uint8], variants: Sequence[Variant]) -> Fi
     Lines that are straight in the zoomed frame are drawn on the frame, and lines that are straight
     in the frame on the zoomed one.
 
-    Raises
-    ------
-    ValueError
-        for images of wrong shapes or types.
+    Raises:
+        ValueError: for images of wrong shapes or types.
     """
     image = check_image("image", image)
     size = image.shape[:2]

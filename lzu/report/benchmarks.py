@@ -104,18 +104,13 @@ def with_summary(case: dict[str, Any], copy_gb_per_s: float) -> dict[str, Any]:
     which moves as many bytes as the operation at least has to: its inputs read once, its outputs
     written once. What fits in a cache can be faster.
 
-    Parameters
-    ----------
-    case
-        a case of a benchmark file; of its targets quantity and bound are enough.
-    copy_gb_per_s
-        bytes read and written by a copy of much memory, in GB (1e9 bytes) a second.
+    Args:
+        case: a case of a benchmark file; of its targets quantity and bound are enough.
+        copy_gb_per_s: bytes read and written by a copy of much memory, in GB (1e9 bytes) a second.
 
-    Raises
-    ------
-    ValueError
-        if a target is set on a ratio that the case does not have, or on memory or on the floor
-        where that is zero.
+    Raises:
+        ValueError: if a target is set on a ratio that the case does not have, or on memory or on
+            the floor where that is zero.
     """
     operation, baseline = case["samples_ms"]["operation"], case["samples_ms"]["baseline"]
     summary: dict[str, Any] = {
@@ -158,10 +153,8 @@ def _validator() -> jsonschema.Draft202012Validator:
 def validate_benchmarks(value: Any, path: str | os.PathLike[str]) -> None:
     """Check the content of a benchmark file: its schema, and that all follows from the samples.
 
-    Raises
-    ------
-    UserError
-        naming `path`, the first offending key or case, and what is wrong with it.
+    Raises:
+        UserError: naming `path`, the first offending key or case, and what is wrong with it.
     """
     mend = "delete the file and run make bench again"
     error = jsonschema.exceptions.best_match(_validator().iter_errors(value))

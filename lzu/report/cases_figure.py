@@ -107,12 +107,9 @@ def draw_saliency(axes: Axes, case: Case) -> None:
 def cases_figure(cases: Sequence[Case], method: str, score: float) -> Figure:
     """One row a case: the image, zoomed, detected in by uniform and by the method, saliency.
 
-    Parameters
-    ----------
-    method
-        its label.
-    score
-        from which on detections are shown; said in the legend.
+    Args:
+        method: its label.
+        score: from which on detections are shown; said in the legend.
     """
     columns = (
         "Image, ground truth",

@@ -62,18 +62,13 @@ def find_result_files(
 ) -> tuple[list[Path], list[Path]]:
     """The metrics and the timing files of a suite, sorted by path.
 
-    Parameters
-    ----------
-    results
-        the `results` folder.
-    mode
-        "compute" looks in `results/<suite>/`, "cached" in `results/measured/<suite>/<machine>/`
-        of every machine.
+    Args:
+        results: the `results` folder.
+        mode: "compute" looks in `results/<suite>/`, "cached" in
+            `results/measured/<suite>/<machine>/` of every machine.
 
-    Raises
-    ------
-    ValueError
-        for another mode.
+    Raises:
+        ValueError: for another mode.
     """
     results = Path(results)
     if mode == "compute":
@@ -173,21 +168,17 @@ def collect(
 ) -> pd.DataFrame:
     """All results in long format: one row for each run and metric, or timing and quantity.
 
-    Parameters
-    ----------
-    metrics_files, timing_files
-        result files; each is checked against its schema.
+    Args:
+        metrics_files, timing_files: result files; each is checked against its schema.
 
-    Returns
-    -------
-    DataFrame
-        with the columns of `COLUMNS`. `value` is empty where a metric is undefined. A timing has
-        its summary and the quartiles over rounds (`latency_ms_q25` and so on), in milliseconds.
+    Returns:
+        A DataFrame with the columns of `COLUMNS`. `value` is empty where a metric is undefined. A
+        timing has its summary and the quartiles over rounds (`latency_ms_q25` and so on), in
+        milliseconds.
 
-    Raises
-    ------
-    UserError
-        for a file that breaks its schema, and for two files with the same run on the same machine.
+    Raises:
+        UserError: for a file that breaks its schema, and for two files with the same run on the
+            same machine.
     """
     owners: dict[tuple[Any, ...], Path] = {}
     rows: list[dict[str, Any]] = []
@@ -213,10 +204,8 @@ def write_collected(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 def read_collected(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read what `write_collected` wrote.
 
-    Raises
-    ------
-    UserError
-        if the file is missing, is not such a CSV file, or has other columns.
+    Raises:
+        UserError: if the file is missing, is not such a CSV file, or has other columns.
     """
     mend = "run the collect rule again"
     try:

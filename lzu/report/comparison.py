@@ -156,24 +156,18 @@ def compare(
 ) -> TableReport:
     """Set the measured values of a table beside the published ones.
 
-    Parameters
-    ----------
-    table, suite
-        names: "table1", "demo".
-    collected
-        what `lzu.report.collect.collect` gives.
-    published_folder
-        `results/published`.
-    planned
-        the runs that the suite plans: they tell a run that is missing from one not meant to be.
-    machine, timing_machine
-        whose scores and whose timings to show; needed where there are several.
+    Args:
+        table, suite: names: "table1", "demo".
+        collected: what `lzu.report.collect.collect` gives.
+        published_folder: `results/published`.
+        planned: the runs that the suite plans: they tell a run that is missing from one not meant
+            to be.
+        machine, timing_machine: whose scores and whose timings to show; needed where there are
+            several.
 
-    Raises
-    ------
-    UserError
-        for an unknown table, several machines, datasets or devices in one column, and a broken
-        file of published values.
+    Raises:
+        UserError: for an unknown table, several machines, datasets or devices in one column, and a
+            broken file of published values.
     """
     found = find_table(table)
     own = _on_its_data(found, collected)

@@ -139,16 +139,12 @@ def draw_tradeoff(axes: Axes, points: Sequence[Point]) -> None:
 def tradeoff_figure(report: TableReport, latency: str = "latency_ms") -> Figure:
     """Figure 7's panel for the report's task: published at the left, measured at the right.
 
-    Parameters
-    ----------
-    latency
-        what the measured panel's axis shows: "latency_ms" (the paper's protocol) or
-        "end_to_end_ms".
+    Args:
+        latency: what the measured panel's axis shows: "latency_ms" (the paper's protocol) or
+            "end_to_end_ms".
 
-    Raises
-    ------
-    ValueError
-        for another latency.
+    Raises:
+        ValueError: for another latency.
     """
     if latency not in LATENCIES:
         raise ValueError(f"latency must be one of {', '.join(LATENCIES)}, got {latency!r}")
@@ -185,9 +181,7 @@ def _legend(figure: Figure, points: Sequence[Point]) -> None:
 def write_tradeoff(report: TableReport, folder: str | os.PathLike[str]) -> dict[str, Path]:
     """Write Figure 7's panel of the report's task, for both latencies, as PNG, PDF and SVG.
 
-    Returns
-    -------
-    dict
+    Returns:
         "png", "pdf", "svg" (the paper's protocol) and "end_to_end_png" and so on -> path.
     """
     task = report.table.rows[0].task

@@ -99,10 +99,8 @@ def _fields(result: IsoLatency) -> dict[str, Any]:
 def write_iso_latency_table(report: TableReport, folder: str | os.PathLike[str]) -> dict[str, Path]:
     """Write `iso_latency.*` to `folder`: the table's headline metric, in CSV every score.
 
-    Returns
-    -------
-    dict
-        form -> path: "csv", "md", "tex" and "txt".
+    Returns:
+        A mapping of form to path: "csv", "md", "tex" and "txt".
     """
     results, metric = compare_at_equal_latency(report), report.table.headline
     grid, below = iso_latency_grid(results, metric), _below(results, metric)

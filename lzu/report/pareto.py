@@ -9,10 +9,8 @@ def pareto_front(costs: Sequence[float], qualities: Sequence[float]) -> list[int
     A point dominates another if it costs no more, is no worse, and is strictly better in one of
     the two. Equal points do not dominate each other: all are kept, in their given order.
 
-    Raises
-    ------
-    ValueError
-        if the two sequences differ in length.
+    Raises:
+        ValueError: if the two sequences differ in length.
     """
     if len(costs) != len(qualities):
         raise ValueError(f"{len(costs)} costs for {len(qualities)} qualities")

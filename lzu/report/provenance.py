@@ -126,17 +126,12 @@ def collect_provenance(
 ) -> dict[str, Any]:
     """The provenance block of a result file.
 
-    Parameters
-    ----------
-    started
-        when the work began, with a time zone; the duration runs from it to this call.
-    repo_root
-        the repository whose commit is named; by default the one this package lies in.
+    Args:
+        started: when the work began, with a time zone; the duration runs from it to this call.
+        repo_root: the repository whose commit is named; by default the one this package lies in.
 
-    Raises
-    ------
-    ValueError
-        if `started` has no time zone.
+    Raises:
+        ValueError: if `started` has no time zone.
     """
     if started.tzinfo is None:
         raise ValueError("started needs a time zone: use datetime.now(UTC)")
@@ -165,10 +160,8 @@ def collect_provenance(
 def config_hash(config: Any) -> str:
     """16 hexadecimal digits that identify a JSON-able value, whatever the order of its keys.
 
-    Raises
-    ------
-    TypeError, ValueError
-        for what JSON cannot hold, NaN and infinity among it.
+    Raises:
+        TypeError, ValueError: for what JSON cannot hold, NaN and infinity among it.
     """
     text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

@@ -13,16 +13,12 @@ def read_published(
 ) -> dict[tuple[tuple[str, str], ...], dict[str, float]]:
     """The paper's numbers for `table`: a row's `published` key -> metric -> value.
 
-    Parameters
-    ----------
-    folder
-        where the published CSV files are, `results/published`.
+    Args:
+        folder: where the published CSV files are, `results/published`.
 
-    Raises
-    ------
-    UserError
-        if the file is missing, lacks a column or a row, has a row twice, or a value that is no
-        number.
+    Raises:
+        UserError: if the file is missing, lacks a column or a row, has a row twice, or a value that
+            is no number.
     """
     path = Path(folder) / table.published_file
     try:

@@ -221,10 +221,8 @@ def validate_metrics(value: Any, path: str | os.PathLike[str]) -> None:
 
     Bins rise, each has an AP and a number of boxes, and an AP is null where there are no boxes.
 
-    Raises
-    ------
-    UserError
-        naming `path`, the first offending key and what is wrong with it.
+    Raises:
+        UserError: naming `path`, the first offending key and what is wrong with it.
     """
     _check(value, METRICS_SCHEMA_NAME, path)
     bins = value.get("size_bins")
@@ -251,10 +249,8 @@ def validate_timing(value: Any, path: str | os.PathLike[str]) -> None:
     Each of the four lists of samples has one value a round, `latency_ms` is `baseline_ms` +
     `added_ms`, and the summary's times are the samples' medians.
 
-    Raises
-    ------
-    UserError
-        naming `path`, the first offending key and what is wrong with it.
+    Raises:
+        UserError: naming `path`, the first offending key and what is wrong with it.
     """
     _check(value, TIMING_SCHEMA_NAME, path)
     samples, summary = value["samples_ms"], value["summary"]
@@ -296,10 +292,8 @@ def read_level_error(path: str | os.PathLike[str]) -> dict[str, Any]:
     "stride", every d-th point of it. Errors are in pixels of the zoomed "image", of the "finest"
     grid and of the "level".
 
-    Raises
-    ------
-    UserError
-        naming `path`, the first offending key and what is wrong with it.
+    Raises:
+        UserError: naming `path`, the first offending key and what is wrong with it.
     """
     value = read_json(path)
     _check(value, LEVEL_ERROR_SCHEMA_NAME, path)

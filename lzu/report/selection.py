@@ -42,18 +42,14 @@ def select(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The scores and the timings of one suite and task that may stand in one table.
 
-    Parameters
-    ----------
-    machine
-        whose scores; None where all come from one machine.
-    timing_machine
-        whose timings; None where all come from one machine, or to take those of `machine`.
+    Args:
+        machine: whose scores; None where all come from one machine.
+        timing_machine: whose timings; None where all come from one machine, or to take those of
+            `machine`.
 
-    Raises
-    ------
-    UserError
-        for several machines with none chosen, a chosen one that has no results, scores on
-        different datasets or splits, and timings on different devices, types or threads.
+    Raises:
+        UserError: for several machines with none chosen, a chosen one that has no results, scores
+            on different datasets or splits, and timings on different devices, types or threads.
     """
     own = collected[(collected["suite"] == suite) & (collected["task"] == task)]
     scores = _of_machine(own[own["kind"] == "score"], "scores", machine, "machine")

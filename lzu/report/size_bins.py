@@ -48,10 +48,8 @@ class SizeReport:
 def by_size(report: TableReport) -> SizeReport | None:
     """The bins of a `TableReport`; None if no result has any.
 
-    Raises
-    ------
-    UserError
-        if results have different bins.
+    Raises:
+        UserError: if results have different bins.
     """
     measured = [row for row in report.rows if any(map(NAME.fullmatch, row.by_seed))]
     if not measured:

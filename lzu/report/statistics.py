@@ -73,10 +73,8 @@ def _require_finite(values: Sequence[float], name: str) -> None:
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """Mean of `values` with its t interval, mean -+ t * s / sqrt(n); one value has no interval.
 
-    Raises
-    ------
-    ValueError
-        for no values, or one that is not finite.
+    Raises:
+        ValueError: for no values, or one that is not finite.
     """
     _require_finite(values, "mean_interval")
     n = len(values)
@@ -95,10 +93,8 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
     2 P(Binomial(n, 1/2) < k); k is the largest that keeps within `confidence`. At 95 % fewer than
     6 values have no interval.
 
-    Raises
-    ------
-    ValueError
-        for no values, or one that is not finite.
+    Raises:
+        ValueError: for no values, or one that is not finite.
     """
     _require_finite(values, "median_interval")
     n = len(values)
@@ -118,10 +114,9 @@ def paired_difference(
 ) -> Estimate | None:
     """Mean over seeds of treated - baseline, with its paired t interval.
 
-    Parameters
-    ----------
-    treated, baseline
-        seed -> value. Seeds that only one of them has are left out; None if they share no seed.
+    Args:
+        treated, baseline: seed -> value. Seeds that only one of them has are left out; None if they
+            share no seed.
     """
     shared = sorted(treated.keys() & baseline.keys())
     if not shared:

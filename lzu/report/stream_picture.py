@@ -156,10 +156,8 @@ def write_stream_picture(
 ) -> Path:
     """Write frames as an animated GIF that repeats; the last one stays for a second more.
 
-    Raises
-    ------
-    ValueError
-        without frames, for arrays of wrong shapes, and for another suffix than .gif.
+    Raises:
+        ValueError: without frames, for arrays of wrong shapes, and for another suffix than .gif.
     """
     path = Path(path)
     if path.suffix != ".gif" or not frames:

@@ -66,10 +66,8 @@ def save_figure(
 ) -> dict[str, Path]:
     """Write `figure` to `folder`/`name`.<form>, the same bytes for the same figure.
 
-    Returns
-    -------
-    dict
-        form -> path.
+    Returns:
+        A mapping of form to path.
     """
     paths = {form: Path(folder) / f"{name}.{form}" for form in forms}
     for form, path in paths.items():

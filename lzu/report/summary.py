@@ -12,10 +12,8 @@ from lzu.errors import UserError
 def summary(text_table: str, paths: Sequence[str | os.PathLike[str]]) -> str:
     """The terminal table and, below it, where the files are.
 
-    Raises
-    ------
-    UserError
-        for a path that does not exist.
+    Raises:
+        UserError: for a path that does not exist.
     """
     for path in paths:
         if not Path(path).exists():
@@ -31,10 +29,8 @@ def print_summary(
 ) -> None:
     """Print `summary` of the plain-text table in `table_file` to `stream` (standard output).
 
-    Raises
-    ------
-    UserError
-        for a file that is missing.
+    Raises:
+        UserError: for a file that is missing.
     """
     try:
         text = Path(table_file).read_text(encoding="utf-8")

@@ -236,10 +236,8 @@ def write_csv(path: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
 def write_table(report: TableReport, folder: str | os.PathLike[str]) -> dict[str, Path]:
     """Write the table in every form to `folder`.
 
-    Returns
-    -------
-    dict
-        form -> path: "csv", "paired" (CSV of the comparisons), "md", "tex" and "txt".
+    Returns:
+        A mapping of form to path: "csv", "paired" (CSV of the comparisons), "md", "tex" and "txt".
     """
     name = report.table.name
     paths = {form: Path(folder) / f"{name}.{form}" for form in ("csv", "md", "tex", "txt")}

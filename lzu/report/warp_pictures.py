@@ -25,21 +25,15 @@ MOST_LINES = 26
 def grid_nodes(x: Array, y: Array) -> Array:
     """The warp at the nodes of its lattice as one array.
 
-    Parameters
-    ----------
-    x, y
-        source coordinates in [0, 1] of the lattice's nodes: (w,) and (h,) for a separable warp,
-        or (h, w) both.
+    Args:
+        x, y: source coordinates in [0, 1] of the lattice's nodes: (w,) and (h,) for a separable
+            warp, or (h, w) both.
 
-    Returns
-    -------
-    array (h, w, 2)
-        (x, y) of each node.
+    Returns:
+        An array (h, w, 2), (x, y) of each node.
 
-    Raises
-    ------
-    ValueError
-        for other shapes.
+    Raises:
+        ValueError: for other shapes.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.ndim == 1 and y.ndim == 1:
@@ -124,21 +118,14 @@ def prior_figure(
 ) -> Figure:
     """A prior in three panels: its saliency, its warp grid on the image plane, its magnification.
 
-    Parameters
-    ----------
-    saliency
-        (h, w), positive, on the lattice.
-    x, y
-        the warp at the lattice's nodes, see `grid_nodes`.
-    magnification
-        (H, W) of areas, relative to uniform resizing, in source coordinates.
-    image_size
-        (height, width) in pixels of the image plane.
+    Args:
+        saliency: (h, w), positive, on the lattice.
+        x, y: the warp at the lattice's nodes, see `grid_nodes`.
+        magnification: (H, W) of areas, relative to uniform resizing, in source coordinates.
+        image_size: (height, width) in pixels of the image plane.
 
-    Raises
-    ------
-    ValueError
-        for wrong shapes.
+    Raises:
+        ValueError: for wrong shapes.
     """
     saliency, magnification = np.asarray(saliency), np.asarray(magnification)
     for name, array in (("saliency", saliency), ("magnification", magnification)):
@@ -214,17 +201,12 @@ def zoom_figure(
 
     The zoomed panel shows the same lattice lines, which the zoom makes regular.
 
-    Parameters
-    ----------
-    image, zoomed, unzoomed
-        (H, W, 3) uint8, RGB; sizes may differ.
-    x, y
-        the warp at the lattice's nodes, see `grid_nodes`.
+    Args:
+        image, zoomed, unzoomed: (H, W, 3) uint8, RGB; sizes may differ.
+        x, y: the warp at the lattice's nodes, see `grid_nodes`.
 
-    Raises
-    ------
-    ValueError
-        for wrong shapes or types.
+    Raises:
+        ValueError: for wrong shapes or types.
     """
     nodes = grid_nodes(x, y)
     panels = [

@@ -21,28 +21,21 @@ NEAR_HORIZON = 0.1
 def box_statistics(coco: Mapping[str, Any], horizon: float = 0.5) -> dict[str, Any]:
     """Distribution of the boxes of a COCO or Argoverse-HD annotation file.
 
-    Parameters
-    ----------
-    coco : Mapping
-        The file's content: `images` with width and height, `categories`, and `annotations` with
-        bbox (left, top, width, height in pixels).
-    horizon : float
-        Row of the horizon as a fraction of the image's height.
+    Args:
+        coco: The file's content: `images` with width and height, `categories`, and `annotations`
+            with bbox (left, top, width, height in pixels).
+        horizon: Row of the horizon as a fraction of the image's height.
 
-    Returns
-    -------
-    dict
+    Returns:
         "images", "boxes", "boxes_per_image"; "below_5_percent", "near_horizon", "third_of_frame":
-        shares of the boxes lower than 5 % of the image, with their centre within 10 % of its
-        height from the horizon, at least a third as high or as wide as the image; "classes": by
-        name its "share" of the boxes and "heights", its histogram over HEIGHT_EDGES (sums to 1);
-        "heights" of all; and the arrays "height", "width", "centre" (fractions of the image) and
-        "category" of every box.
+        shares of the boxes lower than 5 % of the image, with their centre within 10 % of its height
+        from the horizon, at least a third as high or as wide as the image; "classes": by name its
+        "share" of the boxes and "heights", its histogram over HEIGHT_EDGES (sums to 1); "heights"
+        of all; and the arrays "height", "width", "centre" (fractions of the image) and "category"
+        of every box.
 
-    Raises
-    ------
-    UserError
-        There is no box.
+    Raises:
+        UserError: There is no box.
     """
     sizes = {image["id"]: (image["width"], image["height"]) for image in coco["images"]}
     records = coco["annotations"]
@@ -91,10 +84,8 @@ def plot_box_statistics(
     `coco` and `horizon` are those of `box_statistics`; the picture is written to
     `folder`/`name`.<form>.
 
-    Returns
-    -------
-    dict
-        form -> path.
+    Returns:
+        A mapping of form to path.
     """
     found = box_statistics(coco, horizon)
     accent = METHOD_STYLE["lzu_fixed"][0]
