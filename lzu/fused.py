@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lzu import kernels
 from lzu.lattice import Extent, Size, as_extent, is_compiling
+from lzu.pyramid import unzoom_levels
 from lzu.resample import sample
 from lzu.saliency import require_saliency
 from lzu.warp import Warp
@@ -48,9 +49,7 @@ def unzoom(warp: Warp, levels: Sequence[Tensor], extents: Sequence[Extent | None
     """
     plane_crops = warp.crops and not warp.is_separable  # whose mask is PyTorch's work anyway
     if plane_crops or _by_torch(*levels, warp.x, warp.y):
-        return [
-            warp.unzoom(level, extent=extent) for level, extent in zip(levels, extents, strict=True)
-        ]
+        return unzoom_levels(levels, warp, extents=extents)
     if warp.is_separable:
         return kernels.unzoom(levels, warp.x, warp.y, extents, crops=warp.crops)
     unzoomed = []

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lzu import fused
 from lzu.lattice import as_size, content_extent, is_compiling, restore_precision
-from lzu.pyramid import unzoom_downsampled
+from lzu.pyramid import unzoom_levels
 from lzu.warp import Warp
 
 Features = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
@@ -138,13 +138,9 @@ class ZoomUnzoom(nn.Module):
             extents = [content_extent(self.size, stride) for stride in strides]
         if self.backend == "triton":
             unzoomed = fused.unzoom(warp, features, extents)
-        elif self.levels == "downsampled":
-            unzoomed = unzoom_downsampled(features, warp, finest=self.size, extents=extents)
         else:
-            unzoomed = [
-                warp.unzoom(level, extent=extent)
-                for level, extent in zip(features, extents, strict=True)
-            ]
+            finest = self.size if self.levels == "downsampled" else None
+            unzoomed = unzoom_levels(features, warp, extents=extents, finest=finest)
         return tuple(unzoomed) if isinstance(features, tuple) else unzoomed
 
     def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Warp]:

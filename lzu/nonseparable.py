@@ -1,6 +1,7 @@
 """A warp that is bilinear between the nodes of its lattice: the paper's T-tilde (Eq. 5, A.2)."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -113,10 +114,13 @@ class NonseparableNodes:
         """Return T at the coordinates of a map of `size`, (B, H, W, 2) in [-1, 1]."""
         return sample_frame(_at_grid(self.grid, size))
 
-    def unzoom_grid(self, size: Size, extent: Extent) -> Tensor:
-        """Return T^-1 at the cells of a map of `size`, (B, H, W, 2) in [-1, 1] of that map."""
-        y, x = (2 * side / max(n - 1, 1) for side, n in zip(extent, size, strict=True))
-        return self._inverse_map(size, extent, (x, y), -1.0)
+    def unzoom_grids(self, maps: Sequence[tuple[Size, Extent]]) -> list[Tensor]:
+        """Return T^-1 at the cells of maps (size, extent), (B, H, W, 2) each, in [-1, 1] of it."""
+        grids = []
+        for size, extent in maps:
+            y, x = (2 * side / max(n - 1, 1) for side, n in zip(extent, size, strict=True))
+            grids.append(self._inverse_map(size, extent, (x, y), -1.0))
+        return grids
 
     def valid_mask(self, size: Size, extent: Extent) -> Tensor:
         """Return (B, 1, H, W), whether the zoom shows the content at each cell; true in padding."""

@@ -1,14 +1,14 @@
-"""The inverse at the levels of a feature pyramid, downsampled from one of high resolution.
+"""Unzooming the levels of a feature pyramid: by the exact inverse, or by a downsampled one.
 
 The paper inverts the warp once, on Grid(H', W'), and gets the inverse of each coarser level from
-that by bilinear downsampling (4.2, A.3). `Warp.unzoom` needs no such shortcut: it inverts exactly
-at the cells of every level. This module is the paper's way, to compare with.
+that by bilinear downsampling (4.2, A.3). We need no such shortcut: T^-1 is computed exactly at the
+cells of every level. The paper's way is there to compare with.
 
-Cost: the inverse at all H' W' points instead of at the few cells of the levels (2 % as many for
+Its cost: the inverse at all H' W' points instead of at the few cells of the levels (2 % as many for
 strides from 8 up), and one interpolation a level. So it is the dearer way; a fixed warp goes it
 once.
 
-Error: T^-1 of a separable warp is piecewise linear, and so is the interpolation, so they agree
+Its error: T^-1 of a separable warp is piecewise linear, and so is the interpolation, so they agree
 wherever T^-1 is straight between two neighbouring points of Grid(H', W'). Elsewhere the error along
 an axis is at most a quarter of the points' distance times the change of slope of T^-1 between them.
 Cells of a whole stride in pixels of Grid(H', W') lie on its points (`lzu.lattice.content_extent`),
@@ -25,20 +25,21 @@ from lzu.resample import require_images, sample
 from lzu.warp import Warp
 
 
-def unzoom_downsampled(
+def unzoom_levels(
     features: Sequence[Tensor],
     warp: Warp,
     *,
-    finest: Sequence[int],
     extents: Sequence[Sequence[float] | None],
+    finest: Sequence[int] | None = None,
 ) -> list[Tensor]:
-    """Return every level in uniform geometry, as `Warp.unzoom` but for the downsampled inverse.
+    """Return every level in uniform geometry, as `Warp.unzoom` does one.
 
     Args:
         features: levels (B, C, H, W), each of its own size.
         warp: what zoomed the images.
-        finest: (H', W'), where the inverse is exact: the size of the zoomed images.
         extents: the content region of each level in its cells, as in `Warp.unzoom`.
+        finest: None for the exact inverse; or (H', W'), the size of the zoomed images, where alone
+            it is then exact: that of the levels is downsampled from there.
 
     Returns:
         The levels, in their sizes, dtypes and memory formats. Padding stays in its place, and
@@ -50,16 +51,21 @@ def unzoom_downsampled(
     """
     if len(extents) != len(features):
         raise ValueError(f"{len(features)} feature maps, but {len(extents)} extents")
-    unzoomed = []
+    maps = []
     for level, extent in zip(features, extents, strict=True):
         require_images(level, "features")
         size = as_size(level.shape[2:], "features' size", 1)
-        extent = as_extent(extent, size)
-        grid = downsampled_grid(warp, size, extent, finest=finest)
-        result = sample(level, grid, name="features")
-        if warp.crops:
-            result = torch.where(warp.valid_mask(size, extent), result, 0)
-        unzoomed.append(result)
+        maps.append((size, as_extent(extent, size)))
+    if finest is None:
+        grids = warp.unzoom_grids(maps)
+    else:
+        grids = [downsampled_grid(warp, *one, finest=finest) for one in maps]
+    unzoomed = [
+        sample(level, grid, name="features") for level, grid in zip(features, grids, strict=True)
+    ]
+    if warp.crops:
+        masks = [warp.valid_mask(*one) for one in maps]
+        return [torch.where(*pair, 0) for pair in zip(masks, unzoomed, strict=True)]
     return unzoomed
 
 

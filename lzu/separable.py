@@ -1,12 +1,13 @@
 """A warp whose axes are independent: T(x, y) = (T_x(x), T_y(y)), both piecewise linear."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from lzu.inversion import find_tiles, in_range, inverse_axis
-from lzu.lattice import Extent, Size, coordinates, sample_frame
+from lzu.lattice import Extent, Size, constant, coordinates, sample_frame
 from lzu.mapping import forward_axis, forward_axis_grid, grid_tiles
 
 
@@ -77,11 +78,15 @@ class SeparableNodes:
         x, y = forward_axis_grid(self.x, size[1]), forward_axis_grid(self.y, size[0])
         return _product(sample_frame(x), sample_frame(y))
 
-    def unzoom_grid(self, size: Size, extent: Extent) -> Tensor:
-        """Return T^-1 at the cells of a map of `size`, (B, H, W, 2) in [-1, 1] of that map."""
-        x = self._unzoom_axis(self.x, size[1], extent[1])
-        y = self._unzoom_axis(self.y, size[0], extent[0])
-        return _product(x, y)
+    def unzoom_grids(self, maps: Sequence[tuple[Size, Extent]]) -> list[Tensor]:
+        """Return T^-1 at the cells of maps (size, extent), (B, H, W, 2) each, in [-1, 1] of it.
+
+        The cells of all maps are looked up together: on the small maps of a pyramid an operation
+        takes about as long for one as for all.
+        """
+        x = _unzoom_axes(self.x, tuple((s[1], e[1]) for s, e in maps), self.crops)
+        y = _unzoom_axes(self.y, tuple((s[0], e[0]) for s, e in maps), self.crops)
+        return [_product(*axes) for axes in zip(x, y, strict=True)]
 
     def valid_mask(self, size: Size, extent: Extent) -> Tensor:
         """Return (B, 1, H, W), whether the zoom shows the content at each cell; true in padding."""
@@ -104,15 +109,6 @@ class SeparableNodes:
     def _queries(self, nodes: Tensor, n: int, extent: float) -> Tensor:
         return coordinates(n, extent, nodes.dtype, nodes.device).expand(nodes.shape[0], n)
 
-    def _unzoom_axis(self, nodes: Tensor, n: int, extent: float) -> Tensor:
-        """Return (B, n) in [-1, 1] of the map: where cell i finds its feature in the zoomed map."""
-        cells = self._queries(nodes, n, extent)
-        content = inverse_axis(nodes, cells)
-        if self.crops:
-            # Without cropping T ends at 1 and its continuation already is the identity.
-            content = torch.where(cells > 1, cells, content)
-        return content * (2 * extent / max(n - 1, 1)) - 1
-
     def _magnification_axis(self, nodes: Tensor, n: int, frame: str) -> Tensor:
         last = nodes.shape[1] - 1
         if frame == "zoomed":
@@ -123,6 +119,34 @@ class SeparableNodes:
         if self.crops:
             return torch.where(in_range(nodes, places), magnification, 0)
         return magnification
+
+
+def _unzoom_axes(
+    nodes: Tensor, sides: tuple[tuple[int, float], ...], crops: bool
+) -> tuple[Tensor, ...]:
+    """Return (B, n) for each side (n, extent) of a map, in [-1, 1] of that map.
+
+    It tells where cell i finds its feature in the zoomed map.
+    """
+    cells, scale = _cells(sides, nodes.dtype, nodes.device)
+    content = inverse_axis(nodes, cells.expand(nodes.shape[0], -1))
+    if crops:
+        # Without cropping T ends at 1 and its continuation already is the identity.
+        content = torch.where(cells > 1, cells, content)
+    return (content * scale - 1).split([n for n, _ in sides], dim=1)
+
+
+@constant
+def _cells(
+    sides: tuple[tuple[int, float], ...], dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return the content coordinates of the cells of all sides, and 2 / the map's own side."""
+    cells = [coordinates(n, extent, dtype, device) for n, extent in sides]
+    scales = [
+        torch.full((n,), 2 * extent / max(n - 1, 1), dtype=dtype, device=device)
+        for n, extent in sides
+    ]
+    return torch.cat(cells), torch.cat(scales)
 
 
 def _product(x: Tensor, y: Tensor) -> Tensor:

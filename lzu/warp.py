@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from lzu.lattice import as_extent, as_size, is_compiling
+from lzu.lattice import Extent, Size, as_extent, as_size, is_compiling
 from lzu.mapping import nonseparable_nodes, separable_nodes
 from lzu.nonseparable import NonseparableNodes
 from lzu.resample import broadcast_batch, require_images, sample
@@ -82,10 +82,9 @@ class Warp:
         else:
             grid = nonseparable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
             nodes = NonseparableNodes(grid, crops=not anti_crop)
-        if check and not is_compiling():
-            good = torch.isfinite(saliency) & (saliency > 0)
-            if not bool(good.all() & nodes.one_to_one()):
-                _explain(saliency, good, nodes)
+        # Of an infinity or a NaN nodes are NaN, which does not increase.
+        if check and not is_compiling() and not bool((saliency > 0).all() & nodes.one_to_one()):
+            _explain(saliency, nodes)
         return cls(nodes)
 
     @classmethod
@@ -335,8 +334,17 @@ class Warp:
         size = as_size(size, minimum=1)
         extent = as_extent(extent, size)
         return self.remembered(
-            ("unzoom", size, extent), lambda: self.nodes.unzoom_grid(size, extent)
+            ("unzoom", size, extent), lambda: self.nodes.unzoom_grids([(size, extent)])[0]
         )
+
+    def unzoom_grids(self, maps: Sequence[tuple[Size, Extent]]) -> list[Tensor]:
+        """Return `unzoom_grid` of several maps, (size, extent) each, as the levels of a pyramid.
+
+        For a separable warp that costs little more than the grid of one.
+        """
+        if self._grids is None and maps:
+            return self.nodes.unzoom_grids(maps)
+        return [self.unzoom_grid(size, extent) for size, extent in maps]
 
     def valid_mask(self, size: Sequence[int], extent: Sequence[float] | None = None) -> Tensor:
         """Return which cells of an unzoomed map the zoom has shown, (B, 1, H, W) bool.
@@ -396,9 +404,9 @@ class Warp:
         return nodes, points.to(dtype).expand(batch, -1, -1)
 
 
-def _explain(saliency: Tensor, good: Tensor, nodes: SeparableNodes | NonseparableNodes) -> None:
-    """Raise the error for saliency that `good` or `nodes` refuse."""
-    bad = (~good).nonzero()
+def _explain(saliency: Tensor, nodes: SeparableNodes | NonseparableNodes) -> None:
+    """Raise the error for saliency that is not positive and finite, or else for nodes that fold."""
+    bad = (~(torch.isfinite(saliency) & (saliency > 0))).nonzero()
     if len(bad):
         item, _, row, column = bad[0].tolist()
         raise ValueError(

@@ -1,5 +1,6 @@
 """Saliency of boxes: FOVEA's kernel density estimate (the paper's A.6)."""
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -77,13 +78,13 @@ def kernel_sum(
     require_positive(bandwidth=bandwidth, chunk=chunk)
     if check and not is_compiling():
         require_boxes(items)
-    total = items[0].new_zeros((len(items), *lattice), dtype=torch.float64)
     longest = max(len(item) for item in items)
+    if longest == 0:
+        return items[0].new_zeros((len(items), *lattice), dtype=torch.float64)
     step = max(1, int(chunk) // len(items))
-    for start in range(0, longest, step):
-        part = [item[start : start + step] for item in items]
-        total = total + _kernel_sum_once(part, image_size, lattice, bandwidth)
-    return total
+    parts = ([item[start : start + step] for item in items] for start in range(0, longest, step))
+    sums = (_kernel_sum_once(part, image_size, lattice, bandwidth) for part in parts)
+    return functools.reduce(torch.add, sums)
 
 
 def from_kernel_sum(total: Tensor, counts: Sequence[int], *, amplitude: float = 1.0) -> Tensor:
@@ -97,12 +98,12 @@ def from_kernel_sum(total: Tensor, counts: Sequence[int], *, amplitude: float = 
     if len(counts) != batch:
         raise ValueError(f"total has {batch} batch items, counts has {len(counts)}")
     floor = 1 / (2 * min(h, w) - 1) ** 2
-    weights = [amplitude / count if count else 0.0 for count in counts]
-    floors = [floor if count else (amplitude + h * w * floor) / (h * w) for count in counts]
-    options = {"dtype": total.dtype, "device": total.device}
-    weight = torch.tensor(weights, **options).view(-1, 1, 1)
-    raw = total * weight + torch.tensor(floors, **options).view(-1, 1, 1)
-    return (raw / (amplitude + h * w * floor)).unsqueeze(1)
+    whole = amplitude + h * w * floor
+    weights = [amplitude / count / whole if count else 0.0 for count in counts]
+    floors = [floor / whole if count else 1 / (h * w) for count in counts]
+    factors = torch.tensor([weights, floors], dtype=total.dtype, device=total.device)
+    weight, floor = factors.view(2, -1, 1, 1, 1).unbind()
+    return torch.addcmul(floor, total.unsqueeze(1), weight)
 
 
 class BoxDensity:
@@ -170,7 +171,7 @@ def _axis_kernel(low: Tensor, high: Tensor, side: int, n: int, bandwidth: float)
     A Gaussian is separable, so scaling both axes scales the box. Softmax does it without dividing
     by an underflowed sum where a small box lies far from all lattice points.
     """
-    lattice = coordinates(n, float(n - 1), low.dtype, low.device) * side
+    lattice = coordinates(n, (n - 1) / side, low.dtype, low.device)
     distance = lattice - ((low + high) / 2).unsqueeze(-1)
     variance = bandwidth * (high - low).unsqueeze(-1)
-    return torch.softmax(-(distance**2) / (2 * variance), dim=-1)
+    return torch.softmax(distance.square() / (-2 * variance), dim=-1)

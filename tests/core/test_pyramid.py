@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lzu import Warp, ZoomUnzoom, saliency
 from lzu.lattice import content_extent
-from lzu.pyramid import downsampled_grid, unzoom_downsampled
+from lzu.pyramid import downsampled_grid, unzoom_levels
 
 from .oracles import random_saliency
 
@@ -119,14 +119,14 @@ def test_it_is_exact_on_the_grids_own_points(separable):
 def test_the_identity_is_kept(size, extent, finest):
     warp = Warp.from_saliency(saliency.uniform((5, 6)))
     features = torch.rand(1, 2, *size)
-    [got] = unzoom_downsampled([features], warp, finest=finest, extents=[extent])
+    [got] = unzoom_levels([features], warp, finest=finest, extents=[extent])
     torch.testing.assert_close(got, features, atol=1e-5, rtol=0)
 
 
 def test_padding_stays_in_its_place():
     warp = warp_of(7)
     features, extent = torch.rand(2, 3, 10, 14, dtype=torch.float64), (6.5, 9.3)
-    [got] = unzoom_downsampled([features], warp, finest=(53, 75), extents=[extent])
+    [got] = unzoom_levels([features], warp, finest=(53, 75), extents=[extent])
     torch.testing.assert_close(got[:, :, 7:, 10:], features[:, :, 7:, 10:], atol=1e-12, rtol=0)
     assert not torch.allclose(got[:, :, :7, :10], features[:, :, :7, :10], atol=1e-3)
 
@@ -136,7 +136,7 @@ def test_what_a_cropping_warp_hides_is_zero():
     s[..., 3:6, 3:6] = 30
     warp = Warp.from_saliency(s, fwhm=4, anti_crop=False)
     features = torch.rand(1, 2, 12, 16, dtype=torch.float64) + 1
-    [got] = unzoom_downsampled([features], warp, finest=(48, 64), extents=[None])
+    [got] = unzoom_levels([features], warp, finest=(48, 64), extents=[None])
     shown = warp.valid_mask((12, 16)).expand_as(got)
     assert 0 < shown.double().mean() < 1
     assert torch.equal(got == 0, ~shown)
@@ -149,9 +149,28 @@ def test_gradients_reach_saliency_and_features(separable):
 
     def unzoomed(s, features):
         warp = Warp.from_saliency(s, fwhm=3, separable=separable)
-        return unzoom_downsampled([features], warp, finest=(12, 16), extents=[(3.4, 4.6)])[0]
+        return unzoom_levels([features], warp, finest=(12, 16), extents=[(3.4, 4.6)])[0]
 
     assert torch.autograd.gradcheck(unzoomed, (s, features))
+
+
+# The exact inverse, of all levels together
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize("anti_crop", [True, False])
+@pytest.mark.parametrize("separable", [True, False])
+def test_levels_together_are_what_they_are_alone(separable, anti_crop, fixed):
+    s = random_saliency(9, (5, 7), batch=2)
+    warp = Warp.from_saliency(s, fwhm=3, separable=separable, anti_crop=anti_crop)
+    warp = warp.fixed() if fixed else warp
+    levels = [torch.rand(2, 3, *size) for size in ((12, 20), (7, 10), (1, 3))]
+    extents = [None, content_extent((48, 75), 8), (0.7, 1.9)]
+    together = unzoom_levels(levels, warp, extents=extents)
+    for level, extent, got in zip(levels, extents, together, strict=True):
+        assert torch.equal(got, warp.unzoom(level, extent=extent))
+    assert unzoom_levels([], warp, extents=[]) == []
+    assert warp.unzoom_grids([]) == []
 
 
 # As an option of the module
@@ -168,7 +187,7 @@ def test_the_module_offers_it(prior):
     levels = [torch.rand(2, 4, 7, 11), torch.rand(2, 4, 4, 6)]
     lens = ZoomUnzoom(prior, (50, 82), fwhm=6, levels="downsampled")
     exact = ZoomUnzoom(prior, (50, 82), fwhm=6)
-    expected = unzoom_downsampled(levels, lens.warp(), finest=(50, 82), extents=[None, None])
+    expected = unzoom_levels(levels, lens.warp(), finest=(50, 82), extents=[None, None])
     for got, wanted, other in zip(
         lens.unzoom(levels, lens.warp()), expected, exact.unzoom(levels, exact.warp()), strict=True
     ):
@@ -204,8 +223,8 @@ def test_bad_arguments(prior):
     with pytest.raises(ValueError, match="finest must be at least 2"):
         downsampled_grid(warp, (7, 11), finest=(1, 40))
     with pytest.raises(ValueError, match="1 feature maps, but 2 extents"):
-        unzoom_downsampled([torch.rand(1, 2, 6, 10)], warp, finest=(24, 40), extents=[None] * 2)
+        unzoom_levels([torch.rand(1, 2, 6, 10)], warp, finest=(24, 40), extents=[None] * 2)
     with pytest.raises(ValueError, match="extent must be given"):
-        unzoom_downsampled([torch.rand(1, 2, 1, 1)], warp, finest=(24, 40), extents=[None])
+        unzoom_levels([torch.rand(1, 2, 1, 1)], warp, finest=(24, 40), extents=[None])
     with pytest.raises(TypeError, match="features must be floating point"):
-        unzoom_downsampled([torch.zeros(1, 2, 6, 10).long()], warp, finest=(24, 40), extents=[None])
+        unzoom_levels([torch.zeros(1, 2, 6, 10).long()], warp, finest=(24, 40), extents=[None])
