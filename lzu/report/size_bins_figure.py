@@ -45,6 +45,9 @@ def size_figure(report: TableReport) -> Figure:
             _draw(upper, own, above)
             _draw(lower, own, below)
             lower.axhline(0, color=METHOD_STYLE["uniform"][0], linewidth=1.2, zorder=1)
+            if not any(any(estimates) for estimates in below):
+                style = {"color": MUTED, "fontsize": 8, "ha": "center"}
+                lower.text(0.5, 0.6, "no other method", transform=lower.transAxes, **style)
             upper.set_title(_title(pair))
             _name_bins(lower, sizes)
         panels[0, 0].set_ylabel("AP")

@@ -15,6 +15,8 @@ rule train:
         f"logs/{SUITE.suite}/train/{{method}}/{{scales}}/seed{{seed}}.log",
     benchmark:
         f"logs/{SUITE.suite}/train/{{method}}/{{scales}}/seed{{seed}}.tsv"
+    # before shorter jobs, which then fill the time that the last training leaves
+    priority: 1
     conda:
         "../../environment.yml"
     threads: 1
