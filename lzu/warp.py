@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from lzu.lattice import Extent, Size, as_extent, as_size, is_compiling
+from lzu.lattice import as_extent, as_size, is_compiling
 from lzu.mapping import nonseparable_nodes, separable_nodes
 from lzu.nonseparable import NonseparableNodes
 from lzu.resample import broadcast_batch, require_images, sample
@@ -337,14 +337,18 @@ class Warp:
             ("unzoom", size, extent), lambda: self.nodes.unzoom_grids([(size, extent)])[0]
         )
 
-    def unzoom_grids(self, maps: Sequence[tuple[Size, Extent]]) -> list[Tensor]:
+    def unzoom_grids(
+        self, maps: Sequence[tuple[Sequence[int], Sequence[float] | None]]
+    ) -> list[Tensor]:
         """Return `unzoom_grid` of several maps, (size, extent) each, as the levels of a pyramid.
 
         For a separable warp that costs little more than the grid of one.
         """
-        if self._grids is None and maps:
-            return self.nodes.unzoom_grids(maps)
-        return [self.unzoom_grid(size, extent) for size, extent in maps]
+        if self._grids is not None or not maps:
+            return [self.unzoom_grid(size, extent) for size, extent in maps]
+        sizes = [as_size(size, minimum=1) for size, _ in maps]
+        extents = [as_extent(extent, size) for size, (_, extent) in zip(sizes, maps, strict=True)]
+        return self.nodes.unzoom_grids(list(zip(sizes, extents, strict=True)))
 
     def valid_mask(self, size: Sequence[int], extent: Sequence[float] | None = None) -> Tensor:
         """Return which cells of an unzoomed map the zoom has shown, (B, 1, H, W) bool.

@@ -186,7 +186,7 @@ def _sequences(dataset: ArgoverseHD, order: str) -> Iterator[Finding]:
         if wrong := out_of_order(names[sid]):
             before, after = wrong
             text = (
-                f"sequence {sid}: frame {after} ({names[sid][after]}) is earlier than frame "
+                f"sequence {sid}: frame {after} ({names[sid][after]}) is not later than frame "
                 f"{before} ({names[sid][before]}) by the time in their names"
             )
             yield Finding("frame_order", order, file, numbers[after], text)

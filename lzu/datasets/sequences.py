@@ -57,8 +57,8 @@ def frame_order(images: Sequence[Mapping[str, Any]], source: str | Path) -> list
         if wrong := out_of_order({fid: names[image] for fid, image in sequence.items()}):
             before, after = wrong
             raise UserError(
-                f"{source}: in sequence {sid}, fid {after} ({names[sequence[after]]}) is earlier "
-                f"than fid {before} ({names[sequence[before]]}) by the time in their names; "
+                f"{source}: in sequence {sid}, fid {after} ({names[sequence[after]]}) is not "
+                f"later than fid {before} ({names[sequence[before]]}) by the time in their names; "
                 "number the frames in the order of time"
             )
         order.append([sequence[number] for number in numbers])

@@ -33,7 +33,7 @@ def _unzoom_positions(
 ):
     """Return where cells find their features, in cells along x and y; and whether it is shown.
 
-    As `SeparableNodes.unzoom_grid` and `valid_mask`.
+    As `SeparableNodes.unzoom_grids` and `valid_mask`.
     """
     point_x = tl.div_rn(column.to(tl.float32), extent_x)
     point_y = tl.div_rn(row.to(tl.float32), extent_y)

@@ -7,6 +7,7 @@ from pathlib import Path
 from lzu.errors import UserError
 from lzu.experiments.config import Suite, has_prior, planned_runs
 from lzu.experiments.paths import Paths
+from lzu.experiments.pictured import pictured_cases, pictured_stream
 from lzu.experiments.plan import evaluated_runs, planned_tables
 from lzu.experiments.run import SEARCH
 from lzu.files import write_atomic
@@ -82,8 +83,7 @@ def show(suite: Suite, paths: Paths) -> None:
         paths.tables / "size_bins.csv",
         paths.figures / "size_bins.png",
         *sorted(paths.figures.glob("table6_search.png")),
-        *sorted(paths.figures.glob("figure6_*.png")),
-        *sorted(paths.root.glob("streams/*.gif")),
+        *_pictures(suite, paths),
         *sorted(paths.tables.glob("eq18.md")),
         *(path for path in paths.analysis_figures.values() if path.exists()),
         *sorted(paths.root.glob("priors/*/*.png")),
@@ -92,13 +92,23 @@ def show(suite: Suite, paths: Paths) -> None:
     print_summary(paths.tables / "table1.txt", written)
 
 
+def _pictures(suite: Suite, paths: Paths) -> list[Path]:
+    """Those of the suite's pictures of single frames that there are."""
+    found = []
+    if run := pictured_cases(suite):
+        found.append(paths.cases_picture(run))
+    if run := pictured_stream(suite):
+        found.append(paths.stream(run, suite.detection2d.stream.sequence).with_suffix(".gif"))
+    return [path for path in found if path.exists()]
+
+
 def keep(suite: Suite, paths: Paths) -> None:
     """Copy the suite's metrics, timings and Eq. 18 to `results/measured/<suite>/<machine>/`.
 
     With the search's metrics goes the record of how the training set was split for it.
     Only files that pass their schema are kept, and none of a working tree with changes, whose
-    code nobody could find again. Metrics and timings of the same suite and machine that were kept
-    earlier and are not among these are removed: they may be of other data or settings.
+    code nobody could find again. What was kept earlier of the same suite and machine, and is not
+    among these, is removed: it may be of other data or settings.
     """
     runs = evaluated_runs(suite)
     readers = {paths.run(run, "metrics.json"): read_metrics for run in runs}
@@ -115,18 +125,18 @@ def keep(suite: Suite, paths: Paths) -> None:
     kept: dict[Path, set[Path]] = defaultdict(set)
     for path, content in contents.items():
         folder = paths.measured / content["provenance"]["machine"]
-        kept[folder].add(folder / path.relative_to(paths.root))
-        _copy(path, folder / path.relative_to(paths.root))
-        if SEARCH in content.get("run", {}).get("options", {}).items():
-            _copy(paths.search_split, folder / paths.search_split.relative_to(paths.root))
+        searched = SEARCH in content.get("run", {}).get("options", {}).items()
+        for source in (path, paths.search_split) if searched else (path,):
+            target = folder / source.relative_to(paths.root)
+            _copy(source, target)
+            kept[folder].add(target)
     removed = sum(_remove_others(folder, files) for folder, files in kept.items())
     print(f"kept {len(contents)} files in {paths.measured}; removed {removed} of earlier ones")
 
 
 def _remove_others(folder: Path, kept: set[Path]) -> int:
-    """Remove the metrics and timings below `folder` that are not `kept`; return their number."""
-    found = [*folder.glob("runs/**/metrics.json"), *folder.glob("timing/**/*.json")]
-    others = [path for path in found if path not in kept]
+    """Remove the files below `folder` that are not `kept`; return their number."""
+    others = [path for path in folder.rglob("*.json") if path not in kept]
     for path in others:
         path.unlink()
         for parent in path.relative_to(folder).parents[:-1]:

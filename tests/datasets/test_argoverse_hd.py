@@ -239,7 +239,7 @@ def test_frames_out_of_the_order_of_time(root, edit):
     assert {f.severity for f in report.findings} == {"warning"}
     wrong = next(f for f in report.findings if f.kind == "frame_order")
     assert wrong.message.startswith("sequence 0: frame 4 (ring_front_center_")
-    with pytest.raises(UserError, match="is earlier than frame 3"):
+    with pytest.raises(UserError, match="is not later than frame 3"):
         validate(root, "train", order="error").raise_if_errors("findings.json")
 
 

@@ -43,7 +43,7 @@ def test_numbers_that_go_back_in_time_are_named():
     listed = images((4, 0), (4, 1), (4, 2))
     for image, stamp in zip(listed, (100, 300, 200), strict=True):
         image["file_name"] = f"val/drive_7/front_{stamp}.jpg"
-    said = r"val\.json: in sequence 4, fid 2 \(.*front_200\.jpg\) is earlier than fid 1 "
+    said = r"val\.json: in sequence 4, fid 2 \(.*front_200\.jpg\) is not later than fid 1 "
     with pytest.raises(UserError, match=said):
         frame_order(listed, "val.json")
     for image in listed:

@@ -272,16 +272,19 @@ def test_keeping_removes_what_was_kept_earlier_of_the_same_machine(constructed, 
             constructed.write_json(paths.run(run, "metrics.json"), metrics)
         constructed.write_json(paths.search_split, {"seed": 0})
         keep(suite, paths)
-        found = paths.measured.rglob("metrics.json")
+        found = paths.measured.rglob("*.json")
         return {p.relative_to(paths.measured).as_posix() for p in found}, runs
 
     elsewhere = tmp_path / "measured" / "demo" / "other" / "runs" / "metrics.json"
     constructed.write_json(elsewhere, {})
     keep_some([4, 22])
+    for stale in ("timing/detection2d/uniform/1-0.25.json", "analysis/level_error.json"):
+        constructed.write_json(tmp_path / "measured" / "demo" / "constructed" / stale, {})
     kept, runs = keep_some([4])
     assert len(runs) == 2
     assert kept == {f"constructed/{r.path}/metrics.json" for r in runs} | {
-        "other/runs/metrics.json"
+        "constructed/data/argoverse_hd/search_split.json",
+        "other/runs/metrics.json",
     }
     folders = [p for p in (tmp_path / "measured").rglob("*") if p.is_dir()]
     assert all(any(folder.iterdir()) for folder in folders)

@@ -164,6 +164,12 @@ def test_predictions_of_something_else_are_not_scored(suite, results, tmp_path, 
     stamp = {"config_hash": content["config_hash"], "training": {**training, "images_per_s": None}}
     write_json(paths.run(run, "train.json"), stamp)
     score(run, paths)
-    write_json(path, {**content, key: "other"})
-    with pytest.raises(UserError, match=said):
+    for value in ("other", None):
+        write_json(path, {**content, key: value})
+        with pytest.raises(UserError, match=said):
+            score(run, paths)
+    # written before predictions told of their data
+    del content["fingerprint"]
+    write_json(path, content)
+    with pytest.raises(UserError, match="other data than"):
         score(run, paths)

@@ -8,7 +8,7 @@ from lzu.experiments.config import has_prior, parse_suite, planned_runs
 from lzu.experiments.identity import saliency_settings, training_identity
 from lzu.experiments.paths import Paths
 from lzu.experiments.pictured import baseline_of, pictured_cases, pictured_stream
-from lzu.experiments.plan import evaluated_runs, followed_splits, planned_tables, search_priors
+from lzu.experiments.plan import evaluated_runs, planned_tables, search_priors
 from lzu.experiments.registry import TABLES
 from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, METHODS, Run, parse_variant
 from lzu.files import write_text

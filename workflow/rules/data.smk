@@ -35,7 +35,6 @@ rule prepare:
         mem="8GB",
     params:
         dataset=DETECTION.dataset.model_dump_json(),
-        followed=lambda wildcards: wildcards.split in followed_splits(SUITE),
     shell:
         "lzu prepare --split {wildcards.split} --threads {threads}" " 2>&1 | tee {log}"
 

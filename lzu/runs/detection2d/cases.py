@@ -114,7 +114,7 @@ def read_found(
             "predict with it: `lzu train` and `lzu predict`"
         )
     content = read_json(path)
-    same_data = content["fingerprint"] == annotations["info"]["fingerprint"]
+    same_data = content.get("fingerprint") == annotations["info"]["fingerprint"]
     if content["config_hash"] != run_stamp(suite, run, paths) or not same_data:
         raise UserError(
             f"{path}: predicted with other settings or data than the suite has now; train and "

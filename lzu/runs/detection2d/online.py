@@ -15,7 +15,7 @@ from lzu.models.adaptive import no_detections
 def validation_sequences(paths: Paths, split: str = "val") -> list[list[int]]:
     """The ids of the images of `split`, a list for each sequence, in the order of their `fid`.
 
-    Raises UserError for a repeated or missing one; see `frame_order`.
+    Raises UserError as `frame_order` does.
     """
     path = paths.annotations(split)
     return frame_order(read_json(path)["images"], path)

@@ -86,7 +86,7 @@ def score(run: Run, paths: Paths) -> None:
         )
     split = run.split("val")
     truth = read_json(paths.annotations(split))
-    if predictions["fingerprint"] != truth["info"]["fingerprint"]:
+    if predictions.get("fingerprint") != truth["info"]["fingerprint"]:
         raise UserError(
             f"{paths.run(run, 'predictions.json')}: made on other data than "
             f"{paths.annotations(split)} has now; predict again"
