@@ -26,7 +26,8 @@ def training_identity(suite: Suite, run: Run) -> dict[str, Any]:
         settings["dataset"].pop(key)
     if task.dataset.synthetic is not None:
         world = settings["dataset"]["synthetic"]
-        settings["dataset"]["synthetic"] = {k: v for k, v in world.items() if k[:4] != "val_"}
+        trained_on = {k: v for k, v in world.items() if not k.startswith("val_")}
+        settings["dataset"]["synthetic"] = trained_on
     settings["schedule"].pop("checkpoint_every")
     if task.model.initial_weights is not None:
         settings["model"]["initial_weights"].pop("source")

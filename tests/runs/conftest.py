@@ -1,5 +1,6 @@
 """A tiny prepared dataset of the smoke suite, made once."""
 
+import shutil
 import subprocess
 import sys
 
@@ -39,6 +40,13 @@ def suite(config):
 @pytest.fixture
 def paths(suite, results):
     return Paths(suite, results)
+
+
+def copy_of(results, folder):
+    """Copy the prepared data and the prior of `results` into `folder`; return it."""
+    for name in ("data", "priors"):
+        shutil.copytree(results / "smoke" / name, folder / "smoke" / name)
+    return folder
 
 
 def lzu(*arguments, check=True):

@@ -19,6 +19,7 @@ from lzu.report.image_scores import image_ap
 from lzu.runs.detection2d.cases import Choice, draw_cases, read_found, read_truth, view_images
 from lzu.runs.detection2d.online import validation_sequences
 from lzu.runs.detection2d.predict import load_trained
+from tests.runs.conftest import copy_of
 from tests.runs.untrained import save_predictions, save_untrained
 
 RUN = Run("smoke", "detection2d", "lzu_fixed", 1.0, 0.5, 0)
@@ -30,9 +31,7 @@ CHOICE = Choice(count=2, least_boxes=3)
 @pytest.fixture(scope="module")
 def folder(suite, results, tmp_path_factory):
     """A results folder with predictions of three runs; fixed gains in even images, loses in odd."""
-    folder = tmp_path_factory.mktemp("cases")
-    for name in ("data", "priors"):
-        shutil.copytree(results / "smoke" / name, folder / "smoke" / name)
+    folder = copy_of(results, tmp_path_factory.mktemp("cases"))
     paths = Paths(suite, folder)
     save_predictions(suite, UNIFORM, paths, (0.3, 0.9))
     for run in (RUN, ADAPTIVE):

@@ -1,7 +1,6 @@
 """Scores against cases whose answer is known."""
 
 import copy
-import shutil
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from lzu.files import read_json, write_json
 from lzu.report.schema import DETECTION2D_METRICS
 from lzu.runs.detection2d.evaluation import average_precision_by_size
 from lzu.runs.detection2d.score import COCO_RANGES, average_precision, score, size_ranges
+from tests.runs.conftest import copy_of
 from tests.runs.untrained import save_predictions
 
 
@@ -155,8 +155,8 @@ def test_it_is_pycocotools_average_precision(busy, capsys):
     ("key", "said"), [("config_hash", "other weights than"), ("fingerprint", "other data than")]
 )
 def test_predictions_of_something_else_are_not_scored(suite, results, tmp_path, key, said):
-    shutil.copytree(results / "smoke" / "data", tmp_path / "smoke" / "data")
-    run, paths = Run("smoke", "detection2d", "uniform", 1.0, 0.5, 0), Paths(suite, tmp_path)
+    paths = Paths(suite, copy_of(results, tmp_path))
+    run = Run("smoke", "detection2d", "uniform", 1.0, 0.5, 0)
     save_predictions(suite, run, paths, (0.9, 0.3))
     path = paths.run(run, "predictions.json")
     content = read_json(path)

@@ -15,6 +15,7 @@ from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
 from lzu.runs.detection2d.predict import load_trained, predict, validation_set
 from lzu.runs.detection2d.streaming import find_sequence, stream, watch
+from tests.runs.conftest import copy_of
 from tests.runs.untrained import save_untrained
 
 RUN = Run("smoke", "detection2d", "lzu_adaptive", 1.0, 0.5, 0)
@@ -23,10 +24,7 @@ METHODS = ("lzu_fixed", "lzu_adaptive", "lzu_learned", "fovea")
 
 @pytest.fixture(scope="module")
 def paths(suite, results, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("stream")
-    for name in ("data", "priors"):
-        shutil.copytree(results / "smoke" / name, folder / "smoke" / name)
-    paths = Paths(suite, folder)
+    paths = Paths(suite, copy_of(results, tmp_path_factory.mktemp("stream")))
     for method in (*METHODS, "uniform"):
         save_untrained(suite, replace(RUN, method=method), paths)
     return paths

@@ -18,7 +18,7 @@ from lzu.errors import UserError
 from lzu.experiments.run import Run
 from lzu.models.adaptive import Cascade
 from lzu.runs.detection2d.train import _runner_config, training_folder
-from tests.runs.conftest import lzu
+from tests.runs.conftest import copy_of, lzu
 
 ARGUMENTS = ("--method", "lzu_fixed", "--to", "0.5", "--seed", "0", "--threads", "1")
 
@@ -45,12 +45,6 @@ def run():
 def state(folder):
     path = folder / "smoke" / run().path / "checkpoint.pth"
     return torch.load(path, weights_only=True)["state_dict"]
-
-
-def copy_of(results, folder):
-    shutil.copytree(results / "smoke" / "data", folder / "smoke" / "data")
-    shutil.copytree(results / "smoke" / "priors", folder / "smoke" / "priors")
-    return folder
 
 
 def kill_and_resume(arguments, folder):
