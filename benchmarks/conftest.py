@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lzu.report.benchmarks import BENCHMARK_SCHEMA_NAME, benchmark_table, write_benchmarks
-from lzu.report.provenance import collect_provenance, cpu_model, usable_cores
+from lzu.results.provenance import collect_provenance, cpu_model, usable_cores
 
 from .measure import Measure, copy_bandwidth, keep_memory
 

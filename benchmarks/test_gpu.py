@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lzu import Warp, ZoomUnzoom
-from lzu.lattice import content_extent
+from lzu.core.lattice import content_extent
 
 from .inputs import (
     LATTICE,

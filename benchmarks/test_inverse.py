@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lzu import Warp
-from lzu.lattice import content_extent
+from lzu.core.lattice import content_extent
 
 from .algorithm1 import invert_axes, invert_tiles, invert_tiles_tuned
 from .inputs import LATTICE, PADDED, STRIDES, TARGET, level_size, prior

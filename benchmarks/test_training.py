@@ -23,15 +23,15 @@ from mmdet.registry import MODELS
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 
+from lzu.engine.prior import make_prior
+from lzu.engine.time import detector_operations, typical_detections
 from lzu.experiments.config import Suite, load_suite, parse_suite
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
-from lzu.models.stream import Draws
-from lzu.runs.data import prepare_split, write_world
-from lzu.runs.detection2d.build import dataset_config, enter_mmdet, model_config
-from lzu.runs.detection2d.predict import validation_set
-from lzu.runs.detection2d.timing import detector_operations, typical_detections
-from lzu.runs.prior import make_prior
+from lzu.models.draws import Draws
+from lzu.tasks.detection2d.build import dataset_config, enter_mmdet, model_config
+from lzu.tasks.detection2d.data import prepare_split, write_world
+from lzu.tasks.detection2d.predict import validation_set
 
 from .measure import Measure
 

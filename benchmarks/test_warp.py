@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lzu import Warp, ZoomUnzoom, saliency
-from lzu.lattice import content_extent
+from lzu.core.lattice import content_extent
 
 from .inputs import (
     LATTICE,

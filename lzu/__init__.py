@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lzu import saliency
+    from lzu.core.warp import Warp
     from lzu.module import ZoomUnzoom
-    from lzu.warp import Warp
 
 try:
     __version__ = version("lzu")
@@ -20,20 +20,19 @@ except PackageNotFoundError:
 
 __all__ = ["Warp", "ZoomUnzoom", "__version__", "saliency"]
 
-_OBJECTS = {"Warp": "lzu.warp", "ZoomUnzoom": "lzu.module"}
+_OBJECTS = {"Warp": "lzu.core.warp", "ZoomUnzoom": "lzu.module"}
 # Each subpackage with the pip extra that brings what it imports; None needs torch alone.
 _MODULES: dict[str, str | None] = {
-    "lattice": None,
+    "core": None,
     "saliency": None,
-    "mapping": None,
-    "inversion": None,
-    "resample": None,
     "kernels": None,
     "datasets": "datasets",
     "experiments": "report",
-    "models": "openmmlab",
+    "results": "report",
     "report": "report",
-    "runs": "openmmlab",
+    "models": "openmmlab",
+    "engine": "openmmlab",
+    "tasks": "report",
 }
 
 

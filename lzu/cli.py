@@ -149,19 +149,19 @@ def _run(options: argparse.Namespace) -> "tuple[Suite, Paths, Run]":
 
 
 def _world(options: argparse.Namespace) -> None:
-    from lzu.runs.data import write_world
+    from lzu.tasks.detection2d.data import write_world
 
     write_world(*_suite(options), jobs=options.threads or 1)
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from lzu.runs.data import prepare_split
+    from lzu.tasks.detection2d.data import prepare_split
 
     prepare_split(*_suite(options), options.split, jobs=options.threads or 1)
 
 
 def _weights(options: argparse.Namespace) -> None:
-    from lzu.runs.weights import fetch
+    from lzu.engine.weights import fetch
 
     suite, paths = _suite(options)
     weights = suite.detection2d.model.initial_weights
@@ -171,7 +171,7 @@ def _weights(options: argparse.Namespace) -> None:
 
 
 def _prior(options: argparse.Namespace) -> None:
-    from lzu.runs.prior import draw_prior, make_prior
+    from lzu.engine.prior import draw_prior, make_prior
 
     suite, paths = _suite(options)
     settings = suite.detection2d.prior
@@ -182,7 +182,7 @@ def _prior(options: argparse.Namespace) -> None:
 
 
 def _split(options: argparse.Namespace) -> None:
-    from lzu.datasets.split import write_split
+    from lzu.datasets.argoverse_hd.split import write_split
 
     suite, paths = _suite(options)
     search = _search(suite, options)
@@ -197,8 +197,8 @@ def _split(options: argparse.Namespace) -> None:
 
 
 def _search_priors(options: argparse.Namespace) -> None:
+    from lzu.engine.prior import make_priors
     from lzu.experiments.plan import search_priors
-    from lzu.runs.prior import make_priors
 
     suite, paths = _suite(options)
     _search(suite, options)
@@ -215,9 +215,9 @@ def _search(suite: "Suite", options: argparse.Namespace) -> "Search":
 
 
 def _picture(options: argparse.Namespace) -> None:
+    from lzu.engine.pictures import draw_zoom
     from lzu.files import read_json
-    from lzu.report.world import plot_box_statistics
-    from lzu.runs.pictures import draw_zoom
+    from lzu.report.pictures.boxes import plot_box_statistics
 
     suite, paths = _suite(options)
     boxes = read_json(paths.annotations("train"))
@@ -226,19 +226,19 @@ def _picture(options: argparse.Namespace) -> None:
 
 
 def _analysis(options: argparse.Namespace) -> None:
-    from lzu.runs.analysis import analyse
+    from lzu.engine.analysis import analyse
 
     analyse(*_suite(options))
 
 
 def _train(options: argparse.Namespace) -> None:
-    from lzu.runs.devices import gpus_for, train_together
+    from lzu.engine.devices import gpus_for, train_together
 
     suite, paths, run = _run(options)
     with gpus_for(options.processes, options.launcher):
-        from lzu.runs.detection2d.build import run_stamp
-        from lzu.runs.detection2d.train import train, training_folder
-        from lzu.runs.session import training_session
+        from lzu.engine.session import training_session
+        from lzu.engine.train import train, training_folder
+        from lzu.tasks.detection2d.build import run_stamp
 
         if options.launcher != "none":
             train(suite, run, paths, workers=_loaders(options), launcher=options.launcher)
@@ -251,34 +251,34 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from lzu.runs.devices import gpus_for
+    from lzu.engine.devices import gpus_for
 
     suite, paths, run = _run(options)
     with gpus_for(1):
-        from lzu.runs.detection2d.predict import predict
+        from lzu.tasks.detection2d.predict import predict
 
         predict(suite, run, paths, workers=_loaders(options))
 
 
 def _cases(options: argparse.Namespace) -> None:
-    from lzu.runs.devices import gpus_for
+    from lzu.engine.devices import gpus_for
 
     suite, paths, run = _run(options)
     with gpus_for(1):
-        from lzu.runs.detection2d.cases import Choice, draw_cases
+        from lzu.tasks.detection2d.cases import Choice, draw_cases
 
         chosen = _given(count=options.count, least_boxes=options.least_boxes, score=options.score)
         draw_cases(suite, run, paths, Choice(**chosen))
 
 
 def _stream(options: argparse.Namespace) -> None:
-    from lzu.runs.devices import gpus_for
+    from lzu.engine.devices import gpus_for
 
     suite, paths, run = _run(options)
     settings = suite.detection2d.stream
     sequence = settings.sequence if options.sequence is None else options.sequence
     with gpus_for(1):
-        from lzu.runs.detection2d.streaming import stream
+        from lzu.tasks.detection2d.streaming import stream
 
         stream(
             suite,
@@ -309,17 +309,17 @@ def _loaders(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from lzu.runs.detection2d.score import score
+    from lzu.tasks.detection2d.score import score
 
     _, paths, run = _run(options)
     score(run, paths)
 
 
 def _time(options: argparse.Namespace) -> None:
-    from lzu.runs.devices import gpus_for
+    from lzu.engine.devices import gpus_for
 
     with gpus_for(1):
-        from lzu.runs.detection2d.timing import time_suite
+        from lzu.engine.time import time_suite
 
         time_suite(*_suite(options))
 

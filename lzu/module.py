@@ -5,10 +5,10 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
-from lzu import fused
-from lzu.lattice import as_size, content_extent, is_compiling, restore_precision
-from lzu.pyramid import unzoom_levels
-from lzu.warp import Warp
+from lzu.core import fused
+from lzu.core.lattice import as_size, content_extent, is_compiling, restore_precision
+from lzu.core.pyramid import unzoom_levels
+from lzu.core.warp import Warp
 
 Features = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 Levels = Literal["exact", "downsampled"]
@@ -27,7 +27,8 @@ class ZoomUnzoom(nn.Module):
         fwhm, separable, anti_crop, check: as in `Warp.from_saliency`. A fixed prior is checked
             when it is set, whatever `check` says.
         levels: "exact" inverts the warp at the cells of every feature map; "downsampled" inverts
-            it on a grid of `size` and interpolates, as the paper does (4.2): see `lzu.pyramid`.
+            it on a grid of `size` and interpolates, as the paper does (4.2): see
+            `lzu.core.pyramid`.
         backend: "triton" runs the kernels of `lzu.kernels`, on a GPU, in float32, float16 and
             bfloat16, where no gradient is wanted; elsewhere, and with "torch", PyTorch's operators.
 

@@ -4,7 +4,7 @@
 function                 launches  in place of
 =======================  ========  ================================================================
 `boxes_to_saliency`      1         `lzu.saliency.from_boxes`
-`separable_nodes`        1         `lzu.mapping.separable_nodes`
+`separable_nodes`        1         `lzu.core.mapping.separable_nodes`
 `box_nodes`              1         both of these
 `zoom`                   1         `Warp.zoom` of a separable warp
 `unzoom`                 1         `Warp.unzoom` of a separable warp, for up to eight feature maps

@@ -1,4 +1,4 @@
-"""T and its inverse along one axis, as parts of kernels: `lzu.mapping` and `lzu.inversion`."""
+"""T and its inverse along one axis, in kernels: `lzu.core.mapping` and `lzu.core.inversion`."""
 
 import triton
 import triton.language as tl
@@ -43,7 +43,7 @@ def last_node_below(nodes, stride, point, last, steps: tl.constexpr):
 
 @triton.jit
 def forward_grid(nodes, cell, n, size, reciprocal):
-    """Return T at cell / (size - 1), as `lzu.mapping.forward_axis_grid`.
+    """Return T at cell / (size - 1), as `lzu.core.mapping.forward_axis_grid`.
 
     `reciprocal` is 1 / (size - 1).
     """
@@ -65,7 +65,7 @@ def tile_of(nodes, point, n, steps: tl.constexpr):
 
 @triton.jit
 def inverse(point, n, tile, low, high, first, final):
-    """Return T^-1 at `point`, as `lzu.inversion.inverse_axis`, from what `tile_of` returns.
+    """Return T^-1 at `point`, as `lzu.core.inversion.inverse_axis`, from what `tile_of` returns.
 
     In two parts, because a division makes all later loads wait.
     """

@@ -8,9 +8,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from lzu.core.lattice import Size, as_size
 from lzu.kernels.launch import launch, require_lattice, require_tensors
 from lzu.kernels.nodes import ELEMENTS, WARPS, attract, prepare
-from lzu.lattice import Size, as_size
 
 _BOXES = 32  # taken at a time
 _ROWS = 16  # rows of saliency that a program makes: the smallest side of a matrix product

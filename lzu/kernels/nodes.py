@@ -12,9 +12,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from lzu.core.lattice import Size, constant
+from lzu.core.mapping import folded_kernels
 from lzu.kernels.launch import launch, require_lattice, require_tensors
-from lzu.lattice import Size, constant
-from lzu.mapping import folded_kernels
 from lzu.saliency import require_saliency
 
 ELEMENTS = 4096  # of a block of saliency or of a kernel constant, 16 a thread
@@ -24,7 +24,7 @@ WARPS = 8
 def separable_nodes(
     saliency: Tensor, *, fwhm: float = 22.0, anti_crop: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """Return the nodes of T along x (B, w) and y (B, h), as `lzu.mapping.separable_nodes`.
+    """Return the nodes of T along x (B, w) and y (B, h), as `lzu.core.mapping.separable_nodes`.
 
     Args:
         saliency: (B, 1, h, w), positive; float32, float16 or bfloat16, with any strides. It is
@@ -84,7 +84,7 @@ def prepare(
 def _padded_kernels(
     n: int, side: int, radius: int, fwhm: float, anti_crop: bool, device: torch.device
 ) -> Tensor:
-    """Return `lzu.mapping.folded_kernels`, padded with zeros to (2, side, side).
+    """Return `lzu.core.mapping.folded_kernels`, padded with zeros to (2, side, side).
 
     So that rows begin at multiples of 16 bytes.
     """
@@ -94,7 +94,7 @@ def _padded_kernels(
 
 @triton.jit
 def attract(marginal, kernels, nodes, n, side: tl.constexpr, rows: tl.constexpr):
-    """Store the nodes (n,) that `lzu.mapping._axis_nodes` makes of the marginal saliency (side,).
+    """Store the nodes (n,) that `lzu.core.mapping._axis_nodes` makes of marginal saliency (side,).
 
     `kernels` is what `_padded_kernels` returns, and `marginal` is finite past n.
     """

@@ -12,9 +12,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from lzu.core.lattice import as_extent, as_size
 from lzu.kernels import axis
 from lzu.kernels.launch import launch, require_lattice, require_tensors, search_steps
-from lzu.lattice import as_extent, as_size
 
 _BLOCK = 128
 _TINY = tl.constexpr(torch.finfo(torch.float32).tiny)
@@ -117,7 +117,7 @@ def _crossings_kernel(
     steps: tl.constexpr,
     block: tl.constexpr,
 ):
-    """Store where lattice lines cross lines of cells, in cells, as `lzu.polylines.columns_at`.
+    """Store where lattice lines cross lines of cells, in cells, as `lzu.core.polylines.columns_at`.
 
     columns (B, H, w): the x at which each column of nodes crosses each row of cells. rows
     (B, h, W): the y at which each row of nodes crosses each column of cells.
@@ -182,7 +182,7 @@ def _invert_kernel(
     steps: tl.constexpr,
     block: tl.constexpr,
 ):
-    """Store the inverse's planes (2, B, H, W), in [-1, 1], as `lzu.bilinear.Tiles.invert`."""
+    """Store the inverse's planes (2, B, H, W), in [-1, 1], as `lzu.core.bilinear.Tiles.invert`."""
     item = tl.program_id(1)
     cells = height * width
     cell = tl.program_id(0) * block + tl.arange(0, block)
@@ -198,7 +198,7 @@ def _invert_kernel(
     bottom = axis.last_node_below(rows, width, point_y, h, steps)
     point_x, point_y = tl.div_rn(point_x, extent_x), tl.div_rn(point_y, extent_y)
 
-    # The ring of `lzu.bilinear.ring`: the border's nodes, moved outward by one step.
+    # The ring of `lzu.core.bilinear.ring`: the border's nodes, moved outward by one step.
     shift_left = tl.where(right == 0, step_x, 0.0)
     shift_right = tl.where(right == w, step_x, 0.0)
     shift_top = tl.where(bottom == 0, step_y, 0.0)

@@ -13,10 +13,10 @@ import torch
 import triton
 from torch import Tensor
 
+from lzu.core.lattice import Extent, Size, as_extent, as_size
+from lzu.core.resample import broadcast_batch, memory_format_of, require_images
 from lzu.kernels.launch import launch, require_nodes, require_tensors, search_steps
 from lzu.kernels.sampling import resample_kernel
-from lzu.lattice import Extent, Size, as_extent, as_size
-from lzu.resample import broadcast_batch, memory_format_of, require_images
 
 MAX_LEVELS = 8  # in one launch
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)

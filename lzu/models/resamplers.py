@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import lzu
 from lzu.models.frames import Frames
-from lzu.prior import load_prior
+from lzu.results.prior import load_prior
 
 
 class Unzoom(Protocol):

@@ -21,8 +21,8 @@ import jsonschema
 
 from lzu.errors import UserError
 from lzu.files import read_json, write_json
-from lzu.report.schema import COUNT, NON_NEGATIVE, PROVENANCE, SCALE, TEXT, TEXT_OR_NULL, closed
-from lzu.report.statistics import median_interval
+from lzu.report.compare.statistics import median_interval
+from lzu.results.schema import COUNT, NON_NEGATIVE, PROVENANCE, SCALE, TEXT, TEXT_OR_NULL, closed
 
 BENCHMARK_SCHEMA_NAME = "lzu-benchmark/1"
 
@@ -100,9 +100,9 @@ def with_summary(case: dict[str, Any], copy_gb_per_s: float) -> dict[str, Any]:
     """The case with all that follows from its samples, sizes and targets' bounds.
 
     Times are medians over the samples. The ratio is the median over the pairs, with its exact 95 %
-    interval (`lzu.report.statistics.median_interval`). The floor is the time that copying takes
-    which moves as many bytes as the operation at least has to: its inputs read once, its outputs
-    written once. What fits in a cache can be faster.
+    interval (`lzu.report.compare.statistics.median_interval`). The floor is the time that copying
+    takes which moves as many bytes as the operation at least has to: its inputs read once, its
+    outputs written once. What fits in a cache can be faster.
 
     Args:
         case: a case of a benchmark file; of its targets quantity and bound are enough.

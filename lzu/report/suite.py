@@ -11,18 +11,18 @@ from lzu.experiments.pictured import pictured_cases, pictured_stream
 from lzu.experiments.plan import evaluated_runs, planned_tables
 from lzu.experiments.run import SEARCH
 from lzu.files import write_atomic
-from lzu.report.analysis_level_error import read_published_errors, write_level_error_table
-from lzu.report.collect import collect, find_result_files, read_collected, write_collected
-from lzu.report.comparison import TableReport, compare
-from lzu.report.figures import write_tradeoff
-from lzu.report.iso_latency_figure import write_iso_latency_figure
-from lzu.report.iso_latency_table import write_iso_latency_table
-from lzu.report.schema import read_level_error, read_metrics, read_timing
-from lzu.report.search_figure import write_search
-from lzu.report.size_bins import by_size, write_size_table
-from lzu.report.size_bins_figure import write_size_figure
-from lzu.report.summary import print_summary
-from lzu.report.tables import write_table
+from lzu.report.compare.comparison import TableReport, compare
+from lzu.report.compare.size_bins import by_size, write_size_table
+from lzu.report.figures.iso_latency import write_iso_latency_figure
+from lzu.report.figures.search import write_search
+from lzu.report.figures.size_bins import write_size_figure
+from lzu.report.figures.tradeoff import write_tradeoff
+from lzu.report.tables.forms import write_table
+from lzu.report.tables.iso_latency import write_iso_latency_table
+from lzu.report.tables.level_error import read_published_errors, write_level_error_table
+from lzu.report.tables.summary import print_summary
+from lzu.results.collect import collect, find_result_files, read_collected, write_collected
+from lzu.results.schema import read_level_error, read_metrics, read_timing
 
 
 def collect_suite(suite: Suite, paths: Paths) -> None:

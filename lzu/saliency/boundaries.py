@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lzu.lattice import Size, as_size
+from lzu.core.lattice import Size, as_size
 from lzu.saliency.checks import require_positive
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from lzu.lattice import Size, as_size, coordinates, is_compiling
+from lzu.core.lattice import Size, as_size, coordinates, is_compiling
 from lzu.saliency.checks import as_items, require_boxes, require_positive
 
 

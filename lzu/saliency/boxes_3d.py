@@ -6,7 +6,7 @@ from itertools import combinations, product
 import torch
 from torch import Tensor
 
-from lzu.lattice import Size, as_size, constant, is_compiling
+from lzu.core.lattice import Size, as_size, constant, is_compiling
 from lzu.saliency.boxes import from_boxes
 from lzu.saliency.checks import as_items, require_boxes_3d, require_positive
 

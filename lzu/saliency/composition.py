@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lzu.lattice import is_compiling, restore_precision
+from lzu.core.lattice import is_compiling, restore_precision
 from lzu.saliency.checks import require_positive, require_saliency
 
 

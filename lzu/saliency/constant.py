@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lzu.lattice import as_size
+from lzu.core.lattice import as_size
 
 
 def uniform(

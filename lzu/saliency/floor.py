@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from lzu.lattice import as_size
+from lzu.core.lattice import as_size
 from lzu.saliency.checks import require_fraction, require_positive
 
 

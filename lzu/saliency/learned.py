@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzu.lattice import as_size
+from lzu.core.lattice import as_size
 from lzu.saliency.checks import require_fraction, require_positive
 from lzu.saliency.floor import magnification_bound
 

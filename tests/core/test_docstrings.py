@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 import lzu
+import lzu.core
 import lzu.saliency
 
 CORE = [
-    *(f"lzu.{name}" for name in ("bilinear", "inversion", "lattice", "mapping", "module")),
-    *(f"lzu.{name}" for name in ("nonseparable", "polylines", "pyramid", "resample", "warp")),
+    "lzu.module",
+    *(module.name for module in pkgutil.iter_modules(lzu.core.__path__, "lzu.core.")),
     *(module.name for module in pkgutil.iter_modules(lzu.saliency.__path__, "lzu.saliency.")),
 ]
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import interp1d
 
-from lzu.inversion import find_tiles, in_range, inverse_axis
-from lzu.mapping import forward_axis, separable_nodes
+from lzu.core.inversion import find_tiles, in_range, inverse_axis
+from lzu.core.mapping import forward_axis, separable_nodes
 
 from .oracles import random_saliency
 

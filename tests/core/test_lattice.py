@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lzu.lattice import as_extent, as_size, constant, content_extent, coordinates
+from lzu.core.lattice import as_extent, as_size, constant, content_extent, coordinates
 
 
 def test_coordinates_start_and_end_exactly():

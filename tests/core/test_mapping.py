@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzu.mapping import forward_axis, forward_axis_grid, separable_nodes
+from lzu.core.mapping import forward_axis, forward_axis_grid, separable_nodes
 
 from . import oracles
 from .oracles import random_saliency

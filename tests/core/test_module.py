@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lzu import Warp, ZoomUnzoom, saliency
-from lzu.lattice import content_extent
+from lzu.core.lattice import content_extent
 
 from .oracles import random_saliency
 

@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lzu import Warp
-from lzu.bilinear import Tiles, corner_determinants, ring
-from lzu.mapping import nonseparable_nodes
-from lzu.polylines import tiles_of_map, tiles_of_points
+from lzu.core.bilinear import Tiles, corner_determinants, ring
+from lzu.core.mapping import nonseparable_nodes
+from lzu.core.polylines import tiles_of_map, tiles_of_points
 
 from .oracles import random_saliency
 

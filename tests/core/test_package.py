@@ -29,7 +29,7 @@ def test_core_needs_torch_alone():
     assert run(program) == "[]"
 
 
-@pytest.mark.parametrize("module", ["warp", "module", "saliency"])
+@pytest.mark.parametrize("module", ["core.warp", "module", "saliency"])
 def test_every_core_module_can_be_imported_first(module):
     run(f"import lzu.{module}")
 
@@ -38,7 +38,7 @@ def test_every_core_module_can_be_imported_first(module):
     ("module", "extra"),
     [
         ("models", "openmmlab"),
-        ("runs", "openmmlab"),
+        ("engine", "openmmlab"),
         ("report", "report"),
         ("datasets", "datasets"),
     ],

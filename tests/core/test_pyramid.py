@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzu import Warp, ZoomUnzoom, saliency
-from lzu.lattice import content_extent
-from lzu.pyramid import downsampled_grid, unzoom_levels
+from lzu.core.lattice import content_extent
+from lzu.core.pyramid import downsampled_grid, unzoom_levels
 
 from .oracles import random_saliency
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lzu.resample import sample
+from lzu.core.resample import sample
 
 
 def identity_grid(height: int, width: int) -> torch.Tensor:

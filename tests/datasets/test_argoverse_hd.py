@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from lzu.datasets.argoverse_hd import load
-from lzu.datasets.argoverse_hd_validation import validate
-from lzu.datasets.classes import CLASSES
-from lzu.datasets.coco import fingerprint, prepare, to_coco
+from lzu.datasets.argoverse_hd.classes import CLASSES
+from lzu.datasets.argoverse_hd.coco import fingerprint, prepare, to_coco
+from lzu.datasets.argoverse_hd.reader import load
+from lzu.datasets.argoverse_hd.validation import validate
 from lzu.errors import UserError
 
 

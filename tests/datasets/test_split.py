@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from lzu.datasets.split import split_sequences, write_split
+from lzu.datasets.argoverse_hd.split import split_sequences, write_split
 from lzu.errors import UserError
 
 FOLDERS = [f"train/log-{letter}" for letter in "abcdefgh"]

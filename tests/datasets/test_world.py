@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from lzu.datasets.classes import CLASSES, TRAIN_IDS
+from lzu.datasets.argoverse_hd.classes import CLASSES, TRAIN_IDS
 from lzu.datasets.synthetic import WorldConfig, drawlist
 from lzu.datasets.synthetic.camera import CAMERAS, Pose, make_camera
 from lzu.datasets.synthetic.labels import boxes_3d
 from lzu.datasets.synthetic.render import FIRST_ACTOR, make_stage, render
 from lzu.datasets.synthetic.scene import make_sequence, snapshot
 from lzu.errors import UserError
-from lzu.report.world import box_statistics, plot_box_statistics
+from lzu.report.pictures.boxes import box_statistics, plot_box_statistics
 
 SMALL = WorldConfig(width=480, height=300, frames_per_sequence=4, frame_interval_s=1.5, seed=1)
 

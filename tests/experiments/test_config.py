@@ -21,7 +21,7 @@ from lzu.experiments.plan import (
 )
 from lzu.experiments.registry import BUILT, TABLES
 from lzu.experiments.run import ADAPTIVE, METHODS, parse_options, parse_variant
-from lzu.report.provenance import config_hash
+from lzu.results.provenance import config_hash
 
 
 @pytest.fixture

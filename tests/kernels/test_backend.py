@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lzu import ZoomUnzoom, fused
+from lzu import ZoomUnzoom
+from lzu.core import fused
 from tests.core.oracles import random_saliency
 
 SIZE, STRIDES = (12, 20), (4, 8)

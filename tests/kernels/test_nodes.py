@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzu import kernels, saliency
-from lzu.mapping import separable_nodes
+from lzu.core.mapping import separable_nodes
 from tests.core import oracles
 
 SIZE = (120, 200)

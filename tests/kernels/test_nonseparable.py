@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzu import Warp, kernels
-from lzu.nonseparable import NonseparableNodes
+from lzu.core.nonseparable import NonseparableNodes
 from tests.core import oracles
 
 

@@ -15,7 +15,7 @@ from lzu.report.benchmarks import (
     with_summary,
     write_benchmarks,
 )
-from lzu.report.collect import find_result_files
+from lzu.results.collect import find_result_files
 
 
 def case_of(name, operation, baseline=None, comparison=None, targets=()):

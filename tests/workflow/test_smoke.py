@@ -15,7 +15,7 @@ pytest.importorskip("snakemake")
 from lzu.experiments.paths import ANALYSIS_FIGURES
 from lzu.experiments.run import ADAPTIVE
 from lzu.files import read_json
-from lzu.report.schema import read_level_error, read_metrics, read_timing
+from lzu.results.schema import read_level_error, read_metrics, read_timing
 from tests.workflow.test_plans import jobs
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")

@@ -12,7 +12,7 @@ from lzu.experiments.plan import evaluated_runs, planned_tables, search_priors
 from lzu.experiments.registry import TABLES
 from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, METHODS, Run, parse_variant
 from lzu.files import write_text
-from lzu.report.collect import find_result_files
+from lzu.results.collect import find_result_files
 
 # A suite file given with --configfile replaces the default one: merging the two would leave
 # settings of the one in the other.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lzu.datasets.classes import CLASSES, TRAIN_IDS
+from lzu.datasets.argoverse_hd.classes import CLASSES, TRAIN_IDS
 from lzu.datasets.synthetic.mesh import Mesh
 
 

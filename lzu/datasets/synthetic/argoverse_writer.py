@@ -14,8 +14,8 @@ from typing import Any
 
 import cv2
 
-from lzu.datasets.argoverse_hd import ANNOTATION_FOLDER, IMAGE_FOLDER, MARKER, SEAL
-from lzu.datasets.classes import CLASSES, COCO_INDICES, coco_mapping
+from lzu.datasets.argoverse_hd.classes import CLASSES, COCO_INDICES, coco_mapping
+from lzu.datasets.argoverse_hd.reader import ANNOTATION_FOLDER, IMAGE_FOLDER, MARKER, SEAL
 from lzu.datasets.synthetic.config import SPLITS, WorldConfig
 from lzu.datasets.synthetic.render import make_stage, render
 from lzu.errors import UserError
@@ -28,7 +28,7 @@ def generator_version() -> str:
     """Hash of the generator's source: worlds of different versions are not comparable."""
     digest = hashlib.sha256()
     folder = Path(__file__).parent
-    for path in sorted([*folder.glob("*.py"), folder.parent / "classes.py"]):
+    for path in sorted([*folder.glob("*.py"), folder.parent / "argoverse_hd" / "classes.py"]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from lzu.datasets.classes import CLASSES
+from lzu.datasets.argoverse_hd.classes import CLASSES
 from lzu.errors import UserError
 
 SPLITS = ("train", "val")

@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from lzu.datasets.classes import TRAIN_IDS
+from lzu.datasets.argoverse_hd.classes import TRAIN_IDS
 from lzu.datasets.synthetic.camera import NEAR, Camera
 from lzu.datasets.synthetic.drawlist import (
     SHIFT,

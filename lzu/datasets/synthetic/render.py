@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from lzu.datasets.classes import TRAIN_IDS
+from lzu.datasets.argoverse_hd.classes import TRAIN_IDS
 from lzu.datasets.synthetic import backdrop, drawlist
 from lzu.datasets.synthetic import ground as ground_layer
 from lzu.datasets.synthetic.camera import Camera, make_camera

@@ -1,0 +1,1 @@
+"""The geometry of a warp: lattice, mapping, nodes, inversion, resampling (torch alone)."""

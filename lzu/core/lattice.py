@@ -1,0 +1,151 @@
+"""Sizes, coordinates and content regions.
+
+Convention, here and in all of the core: an axis of n samples puts sample i at coordinate
+i / (n - 1), so that the first and the last sample lie at exactly 0 and 1 (`align_corners=True`).
+Sizes are (height, width); points are (x, y).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import ParamSpec, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# PyTorch before 2.3 does not tell.
+is_compiling: Callable[[], bool] = getattr(torch.compiler, "is_compiling", lambda: False)
+
+Size = tuple[int, int]
+Extent = tuple[float, float]
+
+
+def constant(build: Callable[P, T]) -> Callable[P, T]:
+    """Remember the tensors that `build` makes from hashable arguments.
+
+    They are made outside inference mode, so that one call may not leave behind a constant that a
+    later backward pass is not allowed to save; and not remembered while a compiler traces,
+    because what it makes are no real tensors.
+    """
+
+    @lru_cache(maxsize=256)
+    def remembered(*args: P.args, **kwargs: P.kwargs) -> T:
+        with torch.inference_mode(False), torch.no_grad():
+            return build(*args, **kwargs)
+
+    @wraps(build)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        if is_compiling():
+            return build(*args, **kwargs)
+        return remembered(*args, **kwargs)
+
+    return call
+
+
+def as_size(size: Sequence[int], name: str = "size", minimum: int = 2) -> Size:
+    """Return `size` as (height, width), both integers of at least `minimum`.
+
+    Raises:
+        TypeError: `size` is not a pair of integers.
+        ValueError: a side is smaller than `minimum`.
+    """
+    try:
+        height, width = (_as_int(side) for side in size)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be two integers (height, width), got {size!r}") from None
+    if height < minimum or width < minimum:
+        raise ValueError(
+            f"{name} must be at least {minimum} in height and width, got {(height, width)}"
+        )
+    return height, width
+
+
+def as_extent(extent: Sequence[float] | None, size: Size) -> Extent:
+    """Return the content region (ey, ex) of a map of `size`, in cells.
+
+    Content coordinate 1 lies at cell index ey (down) and ex (right), which may be fractional and
+    may lie past the last cell. None means that all of the map is content: (height - 1, width - 1).
+
+    Raises:
+        TypeError: `extent` is not a pair of numbers.
+        ValueError: an extent is not positive and finite, or is missing where a side of the map is
+            1, so that it has no extent of its own.
+    """
+    if extent is None:
+        if min(size) < 2:
+            raise ValueError(
+                f"a map of size {size} has a side of one cell, so its extent must be given: "
+                "extent=(ey, ex) in cells (see lzu.core.lattice.content_extent)"
+            )
+        return float(size[0] - 1), float(size[1] - 1)
+    try:
+        ey, ex = (float(side) for side in extent)
+    except (TypeError, ValueError):
+        raise TypeError(f"extent must be two numbers (ey, ex), got {extent!r}") from None
+    if not (0 < ey < math.inf and 0 < ex < math.inf):
+        raise ValueError(f"extent must be positive and finite in both axes, got {(ey, ex)}")
+    return ey, ex
+
+
+def content_extent(size: Sequence[int], stride: float) -> Extent:
+    """Return the extent, in cells, of an input of `size` pixels on a feature map of `stride`.
+
+    A convolution's cell i sits at pixel stride * i, so the last content pixel, size - 1, lies at
+    cell (size - 1) / stride, whatever padding was added to the right and below.
+
+    Args:
+        size: (height, width) of the content in pixels, before padding.
+        stride: pixels per cell.
+
+    Raises:
+        ValueError: `stride` is not positive, or a side is smaller than 2.
+
+    >>> content_extent((600, 960), stride=32)
+    (18.71875, 29.96875)
+    """
+    height, width = as_size(size)
+    if not 0 < stride < math.inf:
+        raise ValueError(f"stride must be positive and finite, got {stride}")
+    return (height - 1) / stride, (width - 1) / stride
+
+
+@constant
+def coordinates(n: int, extent: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the content coordinates (n,) of the cells 0, ..., n - 1: cell i is at i / extent."""
+    cells = torch.arange(n, dtype=torch.float64, device="cpu")
+    return (cells / extent).to(dtype).to(device)
+
+
+@constant
+def pair(x: float, y: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return (x, y) as a tensor (2,), copied to a device but once."""
+    return torch.tensor([x, y], dtype=dtype, device="cpu").to(device)
+
+
+def restore_precision(module: nn.Module, name: str, precise: Tensor) -> None:
+    """Undo the rounding of a saliency buffer that came with a module's move to half precision.
+
+    A half-precision model keeps a precise warp: small saliency would be lost.
+
+    Args:
+        module: after the move.
+        name: of the buffer.
+        precise: the buffer as it was before.
+    """
+    moved = getattr(module, name)
+    if moved.dtype in (torch.float16, torch.bfloat16):
+        setattr(module, name, precise.to(moved.device))
+
+
+def sample_frame(coordinates: Tensor) -> Tensor:
+    """Map coordinates from [0, 1] to `grid_sample`'s [-1, 1]."""
+    return 2 * coordinates - 1
+
+
+def _as_int(value: int) -> int:
+    if isinstance(value, bool) or int(value) != value:
+        raise TypeError
+    return int(value)

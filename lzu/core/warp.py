@@ -1,0 +1,424 @@
+"""The warp T: zoom images by it, unzoom features by its inverse."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from lzu.core.lattice import as_extent, as_size, is_compiling
+from lzu.core.mapping import nonseparable_nodes, separable_nodes
+from lzu.core.nonseparable import NonseparableNodes
+from lzu.core.resample import broadcast_batch, require_images, sample
+from lzu.core.separable import SeparableNodes
+from lzu.saliency import require_saliency
+
+_GRIDS_KEPT = 64
+
+
+@dataclass(frozen=True)
+class Warp:
+    """A batch of warps T of the unit square, from zoomed to source coordinates.
+
+    Made by `from_saliency`, `from_nodes`, `from_node_grid` or `identity`. T is given at the nodes
+    of a small lattice and runs linearly between them, or bilinearly if it is not separable: this
+    piecewise map, the paper's T-tilde (Eq. 5), is the warp, and `zoom` and `unzoom` use it and
+    its exact inverse.
+
+    Convention: points are (x, y), sizes (height, width), coordinates run from 0 to 1 with the
+    centres of the first and last sample at the ends (`align_corners=True`). Outside of the unit
+    square T and its inverse go on with slope one. A batch of one warp serves any number of
+    images, and one image any number of warps. All results are differentiable with respect to
+    images, features, points and saliency.
+
+    >>> import torch
+    >>> warp = Warp.from_saliency(torch.rand(1, 1, 31, 51) + 0.1, fwhm=10)
+    >>> images = torch.rand(2, 3, 120, 192)
+    >>> zoomed = warp.zoom(images, size=(60, 96))
+    >>> features = torch.nn.functional.avg_pool2d(zoomed, 4)
+    >>> tuple(zoomed.shape), tuple(warp.unzoom(features).shape)
+    ((2, 3, 60, 96), (2, 3, 15, 24))
+    """
+
+    nodes: SeparableNodes | NonseparableNodes
+    _grids: dict[tuple, Tensor] | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def from_saliency(
+        cls,
+        saliency: Tensor,
+        *,
+        fwhm: float = 22.0,
+        separable: bool = True,
+        anti_crop: bool = True,
+        check: bool = True,
+    ) -> "Warp":
+        """Return the Learning to Zoom warp of a saliency map (Eqs. 1-4).
+
+        Args:
+            saliency: (B, 1, h, w), positive; its scale does not matter.
+            fwhm: full width at half maximum of the attraction kernel, in lattice cells. Wider
+                kernels attract from farther away.
+            separable: marginalise the saliency, so that the axes warp independently and
+                rectangles stay rectangles (Eqs. 3-4), rather than warp the plane (Eqs. 1-2).
+            anti_crop: reflect the saliency at the border, so that T maps the unit square onto
+                itself; otherwise T crops the image.
+            check: look for bad saliency and folds. On a GPU this waits for it, once. A traced
+                program (`torch.compile`, `torch.export`) has no values yet and does not look.
+
+        Returns:
+            B warps, float64 if the saliency is, else float32.
+
+        Raises:
+            TypeError: saliency is not a floating point tensor.
+            ValueError: saliency is not (B, 1, h, w) with h and w at least 2; or it has a NaN, an
+                infinity, a zero or a negative value, or makes a warp that folds (`check`; batch
+                item and cell are named); or a setting is not allowed.
+        """
+        require_saliency(saliency)
+        if separable:
+            x, y = separable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
+            nodes = SeparableNodes(x, y, crops=not anti_crop)
+        else:
+            grid = nonseparable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
+            nodes = NonseparableNodes(grid, crops=not anti_crop)
+        # Of an infinity or a NaN nodes are NaN, which does not increase.
+        if check and not is_compiling() and not bool((saliency > 0).all() & nodes.one_to_one()):
+            _explain(saliency, nodes)
+        return cls(nodes)
+
+    @classmethod
+    def from_nodes(
+        cls, x: Tensor, y: Tensor, *, anti_crop: bool = True, check: bool = True
+    ) -> "Warp":
+        """Return the separable warp that runs linearly through the given nodes.
+
+        Args:
+            x: (B, w), T_x at j / (w - 1), strictly increasing; float32 or float64.
+            y: (B, h), T_y at i / (h - 1), likewise, of the same dtype and device.
+            anti_crop: the ends are exactly 0 and 1.
+            check: look for folds, and for other ends if `anti_crop`.
+
+        Raises:
+            TypeError: not float32 or float64 tensors of one dtype.
+            ValueError: wrong shapes or devices; or, with `check`, a fold or a wrong end.
+        """
+        if x.dtype != y.dtype or x.dtype not in (torch.float32, torch.float64):
+            raise TypeError(f"nodes must both be float32 or float64, got {x.dtype} and {y.dtype}")
+        if x.device != y.device:
+            raise ValueError(f"nodes are on {x.device} and on {y.device}")
+        if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0] or min(*x.shape, *y.shape) < 1:
+            raise ValueError(
+                f"nodes must be (B, w) and (B, h), got {tuple(x.shape)} and {tuple(y.shape)}"
+            )
+        as_size((y.shape[1], x.shape[1]), "lattice")
+        nodes = SeparableNodes(x, y, crops=not anti_crop)
+        if check and not is_compiling():
+            nodes.check()
+        return cls(nodes)
+
+    @classmethod
+    def from_node_grid(cls, grid: Tensor, *, anti_crop: bool = True, check: bool = True) -> "Warp":
+        """Return the nonseparable warp that runs bilinearly through the given nodes.
+
+        Args:
+            grid: (B, h, w, 2), T = (x, y) at (j / (w - 1), i / (h - 1)); float32 or float64. T_x
+                strictly increases along every row and T_y along every column, and no tile folds,
+                as in all Learning to Zoom warps.
+            anti_crop: the border nodes lie exactly on the border of the unit square.
+            check: look for folds, and for other borders if `anti_crop`.
+
+        Raises:
+            TypeError: not a float32 or float64 tensor.
+            ValueError: wrong shape; or, with `check`, a fold or a wrong border.
+        """
+        if not isinstance(grid, Tensor) or grid.dtype not in (torch.float32, torch.float64):
+            kind = grid.dtype if isinstance(grid, Tensor) else type(grid).__name__
+            raise TypeError(f"grid must be a float32 or float64 tensor (B, h, w, 2), got {kind}")
+        if grid.ndim != 4 or grid.shape[0] < 1 or grid.shape[3] != 2:
+            raise ValueError(f"grid must be (B, h, w, 2), got {tuple(grid.shape)}")
+        as_size(grid.shape[1:3], "lattice")
+        nodes = NonseparableNodes(grid, crops=not anti_crop)
+        if check and not is_compiling():
+            nodes.check()
+        return cls(nodes)
+
+    @classmethod
+    def identity(
+        cls,
+        lattice: Sequence[int] = (2, 2),
+        *,
+        batch: int = 1,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> "Warp":
+        """Return the warp T(p) = p; to zoom by it is to resize with corners aligned."""
+        h, w = as_size(lattice, "lattice")
+        x, y = (
+            torch.linspace(0, 1, n, dtype=torch.float64).to(device, dtype).expand(batch, n)
+            for n in (w, h)
+        )
+        return cls.from_nodes(x, y)
+
+    @property
+    def batch(self) -> int:
+        """The number of warps B."""
+        return self.nodes.x.shape[0]
+
+    @property
+    def lattice(self) -> tuple[int, int]:
+        """The lattice (h, w) of the nodes."""
+        return self.nodes.lattice
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.nodes.x.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.nodes.x.device
+
+    @property
+    def x(self) -> Tensor:
+        """T_x at the lattice points, (B, w), or (B, h, w) of a nonseparable warp."""
+        return self.nodes.x
+
+    @property
+    def y(self) -> Tensor:
+        """T_y at the lattice points, (B, h), or (B, h, w) of a nonseparable warp."""
+        return self.nodes.y
+
+    @property
+    def is_separable(self) -> bool:
+        """Whether the axes warp independently."""
+        return isinstance(self.nodes, SeparableNodes)
+
+    @property
+    def crops(self) -> bool:
+        """Whether the range of T may be other than the unit square."""
+        return self.nodes.crops
+
+    def __len__(self) -> int:
+        return self.batch
+
+    def __getitem__(self, index: int | slice | Tensor) -> "Warp":
+        """Return some of the warps; an integer gives a batch of one."""
+        if isinstance(index, int):
+            if not -self.batch <= index < self.batch:
+                raise IndexError(f"warp {index} of a batch of {self.batch}")
+            index = slice(index % self.batch, index % self.batch + 1)
+        return Warp(self.nodes.map(lambda nodes: nodes[index]))
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> "Warp":
+        """Return the warp on another device, or in float32 or float64."""
+        if dtype not in (None, torch.float32, torch.float64):
+            raise TypeError(f"a warp is float32 or float64, not {dtype}")
+        moved = self.nodes.map(lambda nodes: nodes.to(device=device, dtype=dtype))
+        return Warp(moved, None if self._grids is None else {})
+
+    def detach(self) -> "Warp":
+        """Return the warp without its gradient."""
+        return Warp(self.nodes.map(Tensor.detach))
+
+    def fixed(self) -> "Warp":
+        """Return the warp, detached, as one that remembers its grids.
+
+        For a warp that serves many images: each grid, by size and extent, is then computed once.
+        """
+        with torch.inference_mode(False), torch.no_grad():
+            return Warp(self.nodes.map(lambda nodes: nodes.detach().clone()), {})
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return T(points): from zoomed to source coordinates.
+
+        Args:
+            points: (B, N, 2), (x, y) in [0, 1].
+
+        Returns:
+            (B, N, 2) in the wider dtype of points and warp.
+
+        Raises:
+            TypeError: points are not floating point.
+            ValueError: wrong shape, device or batch size.
+        """
+        nodes, points = self._align(points)
+        return nodes.forward(points)
+
+    def inverse(self, points: Tensor) -> Tensor:
+        """Return T^-1(points): from source to zoomed coordinates; as `forward` otherwise.
+
+        inverse(forward(p)) = p up to rounding: float32 rounds T(p) by up to 6e-8, which the
+        inverse multiplies by the magnification there.
+        """
+        nodes, points = self._align(points)
+        return nodes.inverse(points)
+
+    def zoom(self, images: Tensor, size: Sequence[int]) -> Tensor:
+        """Return I'(p) = I(T(p)): what is salient, enlarged.
+
+        Args:
+            images: (B, C, H, W), floating point, the content without padding.
+            size: (H', W') of the result, at least 2.
+
+        Returns:
+            (B, C, H', W') in the images' dtype and memory format, sampled bilinearly, in float32
+            or wider.
+
+        Raises:
+            TypeError: images are not floating point.
+            ValueError: wrong rank, size, device or batch size.
+        """
+        require_images(images)
+        return sample(images, self.zoom_grid(size))
+
+    def unzoom(
+        self,
+        features: Tensor,
+        size: Sequence[int] | None = None,
+        extent: Sequence[float] | None = None,
+    ) -> Tensor:
+        """Return F'(p) = F(T^-1(p)): features of zoomed images, back in uniform geometry (Eq. 6).
+
+        Args:
+            features: (B, C, H, W), floating point, of the zoomed images.
+            size: (H', W') of the result; by default that of the features.
+            extent: (ey, ex) in cells of the features: content coordinate 1 lies at this index
+                down and right, perhaps between cells or past the last one. Beyond it is padding,
+                where the axis is not warped, so that padding stays in its place. By default all
+                of the map is content. See `lzu.core.lattice.content_extent`.
+
+        Returns:
+            (B, C, H', W') in the features' dtype and memory format. Where a cropping warp shows
+            nothing of the source (see `valid_mask`) it is zero.
+
+        Raises:
+            TypeError: features are not floating point.
+            ValueError: wrong rank, size, extent, device or batch size.
+        """
+        require_images(features, "features")
+        given = as_size(features.shape[2:], "features' size", 1)
+        size = given if size is None else as_size(size, minimum=1)
+        ey, ex = as_extent(extent, given)
+        if size != given:
+            if min(given) < 2:
+                raise ValueError(f"features of size {given} cannot be unzoomed to size {size}")
+            ey = ey * (size[0] - 1) / (given[0] - 1)
+            ex = ex * (size[1] - 1) / (given[1] - 1)
+        unzoomed = sample(features, self.unzoom_grid(size, (ey, ex)), name="features")
+        if not self.crops:
+            return unzoomed
+        return torch.where(self.valid_mask(size, (ey, ex)), unzoomed, 0)
+
+    def zoom_grid(self, size: Sequence[int]) -> Tensor:
+        """Return T over a map of `size` = (H, W) as `grid_sample`'s grid.
+
+        Returns:
+            (B, H, W, 2), (x, y) in [-1, 1], `align_corners=True`, in the warp's dtype.
+        """
+        size = as_size(size)
+        return self.remembered(("zoom", size), lambda: self.nodes.zoom_grid(size))
+
+    def unzoom_grid(self, size: Sequence[int], extent: Sequence[float] | None = None) -> Tensor:
+        """Return T^-1 over a map of `size` = (H, W) as `grid_sample`'s grid (Eq. 7).
+
+        Args:
+            size: (H, W), the size of the map, padding included.
+            extent: (ey, ex), the map's content region in its cells, as in `unzoom`.
+
+        Returns:
+            (B, H, W, 2), (x, y) in [-1, 1] of the whole map, `align_corners=True`, in the warp's
+            dtype. Where a cropping warp shows nothing, T^-1 goes on past the border.
+        """
+        size = as_size(size, minimum=1)
+        extent = as_extent(extent, size)
+        return self.remembered(
+            ("unzoom", size, extent), lambda: self.nodes.unzoom_grids([(size, extent)])[0]
+        )
+
+    def unzoom_grids(
+        self, maps: Sequence[tuple[Sequence[int], Sequence[float] | None]]
+    ) -> list[Tensor]:
+        """Return `unzoom_grid` of several maps, (size, extent) each, as the levels of a pyramid.
+
+        For a separable warp that costs little more than the grid of one.
+        """
+        if self._grids is not None or not maps:
+            return [self.unzoom_grid(size, extent) for size, extent in maps]
+        sizes = [as_size(size, minimum=1) for size, _ in maps]
+        extents = [as_extent(extent, size) for size, (_, extent) in zip(sizes, maps, strict=True)]
+        return self.nodes.unzoom_grids(list(zip(sizes, extents, strict=True)))
+
+    def valid_mask(self, size: Sequence[int], extent: Sequence[float] | None = None) -> Tensor:
+        """Return which cells of an unzoomed map the zoom has shown, (B, 1, H, W) bool.
+
+        All, unless the warp crops. Padding beyond `extent` counts as valid.
+        """
+        size = as_size(size, minimum=1)
+        extent = as_extent(extent, size)
+        return self.remembered(("valid", size, extent), lambda: self.nodes.valid_mask(size, extent))
+
+    def magnification(
+        self, size: Sequence[int], *, frame: str = "source", per_axis: bool = False
+    ) -> Tensor:
+        """Return how much larger the zoom shows each place than uniform resizing would.
+
+        In a separable warp it is constant within a tile; where it jumps, on an edge, it is that of
+        the right or lower tile.
+
+        Args:
+            size: (H, W) of the map of magnifications.
+            frame: "source", places in the source image, or "zoomed", in the zoomed one.
+            per_axis: give the two factors of a separable warp rather than their product.
+
+        Returns:
+            (B, H, W), the magnification of areas; or (B, H, W, 2), of lengths along x and y.
+            It is zero where a cropping warp shows nothing.
+
+        Raises:
+            ValueError: an unknown frame, a size below 2, or `per_axis` of a nonseparable warp.
+        """
+        if frame not in ("source", "zoomed"):
+            raise ValueError(f'frame must be "source" or "zoomed", got {frame!r}')
+        return self.nodes.magnification(as_size(size), frame, per_axis)
+
+    def remembered(self, key: tuple, build: Callable[[], Tensor]) -> Tensor:
+        """Return what `build` makes; a `fixed` warp makes it once for a key."""
+        if self._grids is None or is_compiling():
+            return build()
+        if key not in self._grids:
+            if len(self._grids) >= _GRIDS_KEPT:
+                self._grids.pop(next(iter(self._grids)))
+            with torch.inference_mode(False), torch.no_grad():
+                self._grids[key] = build()
+        return self._grids[key]
+
+    def _align(self, points: Tensor) -> tuple[SeparableNodes | NonseparableNodes, Tensor]:
+        """Return nodes and points of one batch size and dtype."""
+        if not isinstance(points, Tensor) or not points.is_floating_point():
+            raise TypeError("points must be a floating point tensor (B, N, 2)")
+        if points.ndim != 3 or points.shape[2] != 2:
+            raise ValueError(f"points must be (B, N, 2), got {tuple(points.shape)}")
+        if points.device != self.device:
+            raise ValueError(f"points are on {points.device}, the warp is on {self.device}")
+        batch = broadcast_batch(points.shape[0], self.batch, "points")
+        dtype = torch.promote_types(points.dtype, self.dtype)
+        nodes = self.nodes.map(lambda nodes: nodes.to(dtype).expand(batch, *nodes.shape[1:]))
+        return nodes, points.to(dtype).expand(batch, -1, -1)
+
+
+def _explain(saliency: Tensor, nodes: SeparableNodes | NonseparableNodes) -> None:
+    """Raise the error for saliency that is not positive and finite, or else for nodes that fold."""
+    bad = (~(torch.isfinite(saliency) & (saliency > 0))).nonzero()
+    if len(bad):
+        item, _, row, column = bad[0].tolist()
+        raise ValueError(
+            f"saliency must be positive and finite, but batch item {item} has "
+            f"{saliency[item, 0, row, column].item():g} in cell (row {row}, column {column}); "
+            f"{len(bad)} such cells in all"
+        )
+    raise ValueError(
+        f"the warp folds: {nodes.first_fold()}; the saliency is too concentrated for the lattice: "
+        "add a constant to it, widen the kernel (fwhm), or use float64"
+    )

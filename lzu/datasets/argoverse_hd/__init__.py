@@ -1,0 +1,1 @@
+"""Argoverse-HD: layout, reader, validator, conversion to COCO, a split by sequence."""

@@ -1,0 +1,109 @@
+"""From Argoverse-HD to the JSON that pycocotools and mmdetection's CocoDataset read."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from lzu.datasets.argoverse_hd.classes import CLASSES
+from lzu.datasets.argoverse_hd.reader import ArgoverseHD, load
+from lzu.datasets.argoverse_hd.validation import BOX_TOLERANCE, box_problem, check
+from lzu.datasets.findings import Report
+from lzu.files import write_text
+
+
+def fingerprint(dataset: ArgoverseHD) -> dict[str, str]:
+    """SHA-256 of the annotation file's bytes, of the images' sorted names and sizes in bytes, and
+    of both together; tells datasets apart, not every pixel."""
+    annotations = hashlib.sha256(dataset.path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for name in sorted(dataset.file_name(image) for image in dataset.data["images"]):
+        digest.update(f"{name} {(dataset.root / name).stat().st_size}\n".encode())
+    images = digest.hexdigest()
+    both = hashlib.sha256(f"{annotations} {images}".encode()).hexdigest()
+    return {"fingerprint": both, "annotations_sha256": annotations, "images_sha256": images}
+
+
+def to_coco(dataset: ArgoverseHD, box_tolerance: float = BOX_TOLERANCE) -> dict[str, Any]:
+    """The split as COCO detection JSON; expects a validated one.
+
+    `file_name` is relative to the root; sid, fid, name and track are kept. Boxes are clipped to
+    their image; those without area or far outside are left out (validation has told of them).
+    Annotation ids start above 0, because pycocotools takes a match with id 0 for no match.
+    """
+    images = [dict(image, file_name=dataset.file_name(image)) for image in dataset.data["images"]]
+    sizes = {image["id"]: image for image in images}
+    lowest = min((record["id"] for record in dataset.data["annotations"]), default=1)
+    shift = max(0, 1 - lowest)
+    annotations, clipped, dropped = [], 0, 0
+    for record in dataset.data["annotations"]:
+        image = sizes[record["image_id"]]
+        kind, _ = box_problem(record["bbox"], image, box_tolerance)
+        if kind in ("box_size", "box_outside"):
+            dropped += 1
+            continue
+        clipped += kind == "box_clipped"
+        left, top, width, height = record["bbox"]
+        right, bottom = min(left + width, image["width"]), min(top + height, image["height"])
+        left, top = max(left, 0), max(top, 0)
+        width, height = right - left, bottom - top
+        annotations.append(
+            {
+                **record,
+                "id": record["id"] + shift,
+                "bbox": [left, top, width, height],
+                "area": width * height,
+                "iscrowd": int(record.get("iscrowd", 0)),
+            }
+        )
+    return {
+        "info": {
+            "dataset": "argoverse_hd",
+            "split": dataset.split,
+            "source": dataset.source,
+            "root": str(dataset.root.resolve()),
+            "images": len(images),
+            "annotations": len(annotations),
+            "clipped_boxes": clipped,
+            "dropped_boxes": dropped,
+        },
+        "categories": [{"id": k, "name": name} for k, name in enumerate(CLASSES)],
+        "images": images,
+        "annotations": annotations,
+        "sequences": dataset.data.get("sequences", []),
+        "seq_dirs": dataset.data["seq_dirs"],
+    }
+
+
+def prepare(
+    root: str | os.PathLike[str],
+    split: str,
+    out_json: str | os.PathLike[str],
+    report_json: str | os.PathLike[str],
+    *,
+    images: str = "decode",
+    jobs: int = 1,
+    order: str = "warning",
+    box_tolerance: float = BOX_TOLERANCE,
+    tolerate: tuple[str, ...] = (),
+    image_size: tuple[int, int] | None = None,
+) -> Report:
+    """Validate a split of Argoverse-HD, real or synthetic, and write it as COCO JSON.
+
+    The report is written even if there are errors; `out_json` only if there are none. Its `info`
+    block has the fields of `fingerprint`, the source ("real" or "synthetic") and the counts. The
+    arguments after `report_json` are those of `argoverse_hd_validation.validate`.
+
+    Raises:
+        UserError: the dataset is missing or has errors; the message is the report.
+    """
+    dataset = load(root, split)
+    report = check(dataset, images, jobs, order, box_tolerance, tuple(tolerate), image_size)
+    write_text(report_json, json.dumps(report.to_dict(), indent=1) + "\n")
+    report.raise_if_errors(str(Path(report_json)))
+    converted = to_coco(dataset, box_tolerance)
+    converted["info"] |= fingerprint(dataset)
+    # Not indented: json's fast encoder knows no indentation, and the real file has a million boxes.
+    write_text(out_json, json.dumps(converted, separators=(",", ":"), allow_nan=False))
+    return report

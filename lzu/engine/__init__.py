@@ -1,0 +1,1 @@
+"""Train, predict, score and time runs of any task (the `openmmlab` extra)."""

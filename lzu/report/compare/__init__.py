@@ -1,0 +1,1 @@
+"""Numbers: published against measured, methods against uniform, intervals."""

@@ -1,0 +1,103 @@
+"""Differences from uniform models of the same latency, as points with intervals."""
+
+import os
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lzu.experiments.registry import TableRow
+from lzu.report.compare.comparison import TableReport, row_name
+from lzu.report.compare.iso_latency import PROTOCOLS, IsoLatency, compare_at_equal_latency
+from lzu.report.style import INK, METHOD_STYLE, MUTED, save_figure, styled
+
+OUT_OF_RANGE = "no uniform model"
+TITLES = {
+    (True, "latency_ms"): "Published",
+    (False, "latency_ms"): "Measured",
+    (False, "end_to_end_ms"): "Measured, end to end",
+}
+
+
+def iso_latency_figure(report: TableReport) -> Figure:
+    """A row for each method and scale, a panel for each kind of latency, in the headline metric.
+
+    Zero is uniform at the method's own latency. Where that is beyond the uniform models' range, it
+    is said; nothing stands where nothing was measured.
+    """
+    metric = report.table.headline
+    results = [r for r in compare_at_equal_latency(report) if r.column.metric == metric]
+    rows = list(dict.fromkeys(result.row for result in results))
+    with styled():
+        figure = Figure(figsize=(9, 1.3 + 0.27 * max(len(rows), 4)), layout="constrained")
+        panels = figure.subplots(1, len(PROTOCOLS), sharey=True)
+        for axes, source in zip(panels, PROTOCOLS, strict=True):
+            own = [r for r in results if (r.published, r.protocol) == source]
+            axes.set_title(TITLES[source])
+            axes.tick_params(axis="y", length=0)
+            if own:
+                _draw(axes, own, rows)
+            else:
+                axes.text(0.5, 0.5, "nothing measured yet", ha="center", transform=axes.transAxes)
+        _name_rows(panels[0], rows)
+        below = f"{metric} minus the {metric} of uniform at the same latency"
+        if report.dataset:
+            below += f"; measured on {report.dataset} ({report.source}), suite {report.suite}"
+        figure.supxlabel(below, fontsize=9)
+    return figure
+
+
+def _draw(axes: Axes, results: Sequence[IsoLatency], rows: Sequence[TableRow]) -> None:
+    axes.axvline(0, color=METHOD_STYLE["uniform"][0], linewidth=1.2, zorder=1)
+    for result in results:
+        place, difference = rows.index(result.row), result.difference
+        if difference is None:
+            axes.text(
+                *(0.98, place, OUT_OF_RANGE),
+                transform=axes.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                fontsize=7,
+                color=MUTED,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
+            continue
+        colour, marker = METHOD_STYLE[result.row.method]
+        half = difference.half_width
+        axes.errorbar(
+            difference.value,
+            place,
+            xerr=half,
+            color=colour,
+            marker=marker,
+            markersize=6.5,
+            markeredgecolor="white",
+            markeredgewidth=0.8,
+            elinewidth=1.4,
+            capsize=2.5,
+            zorder=3,
+        )
+    # at least a point to each side, so that nothing looks large that is not
+    axes.dataLim.update_from_data_x([-1, 1], ignore=False)
+    axes.margins(x=0.1)
+    axes.autoscale_view(scaley=False)
+
+
+def _name_rows(axes: Axes, rows: Sequence[TableRow]) -> None:
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks(range(len(rows)), [row_name(row) for row in rows], color=INK)
+    # a faint line between scales
+    for place, (row, below) in enumerate(pairwise(rows)):
+        if (row.from_scale, row.to_scale) != (below.from_scale, below.to_scale):
+            for panel in axes.figure.axes:
+                panel.axhline(place + 0.5, color=MUTED, linewidth=0.6, zorder=0)
+
+
+def write_iso_latency_figure(
+    report: TableReport, folder: str | os.PathLike[str]
+) -> dict[str, Path]:
+    """Write `iso_latency.*` to `folder` as PNG, PDF and SVG; form -> path."""
+    with styled():
+        return save_figure(iso_latency_figure(report), folder, "iso_latency")

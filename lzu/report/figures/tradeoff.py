@@ -1,0 +1,192 @@
+"""Figure 7: accuracy against latency, published beside measured."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lzu.experiments.registry import METHOD_LABELS
+from lzu.report.compare.comparison import TableReport
+from lzu.report.compare.pareto import pareto_front
+from lzu.report.style import INK, METHOD_STYLE, MUTED, save_figure, styled
+
+LATENCIES = {
+    "latency_ms": "latency (ms): baseline + added operations",
+    "end_to_end_ms": "end-to-end latency (ms)",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A marker of the figure: a method at a scale, with its error bars where it has them."""
+
+    method: str
+    scale: float
+    latency: float
+    accuracy: float
+    latency_span: tuple[float, float] | None = None
+    accuracy_span: tuple[float, float] | None = None
+
+
+def published_points(report: TableReport) -> list[Point]:
+    """The paper's points: headline metric against the published latency."""
+    points = []
+    for result in report.rows:
+        accuracy = result.cells[report.table.headline].published
+        latency = result.cells["latency_ms"].published
+        if accuracy is not None and latency is not None:
+            points.append(Point(result.row.method, result.row.to_scale, latency, accuracy))
+    return points
+
+
+def measured_points(report: TableReport, latency: str = "latency_ms") -> list[Point]:
+    """Our points: headline metric with its interval against latency with its quartiles.
+
+    Rows that lack either are left out; the table lists them.
+    """
+    points = []
+    for result in report.rows:
+        accuracy = result.cells[report.table.headline].measured
+        cost = result.cells[latency].measured
+        if accuracy is None or cost is None:
+            continue
+        span = None
+        if accuracy.low is not None and accuracy.high is not None:
+            span = (accuracy.low, accuracy.high)
+        row = result.row
+        points.append(
+            Point(
+                *(row.method, row.to_scale, cost.value, accuracy.value),
+                latency_span=result.quartiles.get(latency),
+                accuracy_span=span,
+            )
+        )
+    return points
+
+
+def _bars(span: tuple[float, float] | None, centre: float) -> list[list[float]] | None:
+    """Lengths below and above `centre`; a median outside its own quartiles' rounding gives zero."""
+    if span is None:
+        return None
+    return [[max(centre - span[0], 0.0)], [max(span[1] - centre, 0.0)]]
+
+
+def _draw_front(axes: Axes, points: Sequence[Point]) -> None:
+    front = [
+        points[i] for i in pareto_front([p.latency for p in points], [p.accuracy for p in points])
+    ]
+    latencies, accuracies = [p.latency for p in front], [p.accuracy for p in front]
+    # Steps, not slopes: between two measured points no model is known to exist.
+    axes.step(
+        [*latencies, max(p.latency for p in points)],
+        [*accuracies, accuracies[-1]],
+        where="post",
+        color=MUTED,
+        linewidth=4,
+        alpha=0.3,
+        solid_capstyle="butt",
+        zorder=1,
+    )
+
+
+def _draw_scales(axes: Axes, points: Sequence[Point]) -> None:
+    """Name each scale once, at the right of its lowest point, where no line passes."""
+    for scale in sorted({point.scale for point in points}):
+        lowest = min((p for p in points if p.scale == scale), key=lambda p: p.accuracy)
+        low = lowest.accuracy_span[0] if lowest.accuracy_span else lowest.accuracy
+        axes.annotate(
+            f"{scale:g}×",
+            (lowest.latency, low),
+            xytext=(5, -5),
+            textcoords="offset points",
+            ha="left",
+            va="top",
+            fontsize=8,
+            color=INK,
+        )
+
+
+def draw_tradeoff(axes: Axes, points: Sequence[Point]) -> None:
+    """Draw points, a line over scales for each method, error bars, and the Pareto front."""
+    _draw_front(axes, points)
+    for method in dict.fromkeys(point.method for point in points):
+        own = sorted((p for p in points if p.method == method), key=lambda p: p.scale)
+        colour, marker = METHOD_STYLE[method]
+        axes.plot([p.latency for p in own], [p.accuracy for p in own], color=colour, zorder=2)
+        for p in own:
+            axes.errorbar(
+                p.latency,
+                p.accuracy,
+                xerr=_bars(p.latency_span, p.latency),
+                yerr=_bars(p.accuracy_span, p.accuracy),
+                color=colour,
+                marker=marker,
+                markersize=6.5,
+                markeredgecolor="white",
+                markeredgewidth=0.8,
+                elinewidth=1.2,
+                capsize=2.5,
+                zorder=3,
+            )
+    _draw_scales(axes, points)
+    axes.margins(x=0.11, y=0.1)
+
+
+def tradeoff_figure(report: TableReport, latency: str = "latency_ms") -> Figure:
+    """Figure 7's panel for the report's task: published at the left, measured at the right.
+
+    Args:
+        latency: what the measured panel's axis shows: "latency_ms" (the paper's protocol) or
+            "end_to_end_ms".
+
+    Raises:
+        ValueError: for another latency.
+    """
+    if latency not in LATENCIES:
+        raise ValueError(f"latency must be one of {', '.join(LATENCIES)}, got {latency!r}")
+    theirs, ours = published_points(report), measured_points(report, latency)
+    with styled():
+        figure = Figure(figsize=(9, 4), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        draw_tradeoff(left, theirs)
+        left.set_title(f"Published: {report.table.published_dataset}")
+        left.set_xlabel(f"{LATENCIES['latency_ms']}, {report.table.published_device}")
+        left.set_ylabel(report.table.headline)
+        if ours:
+            draw_tradeoff(right, ours)
+        else:
+            right.text(0.5, 0.5, "nothing measured yet", ha="center", transform=right.transAxes)
+        data = f"{report.dataset} ({report.source})" if report.dataset else "no data"
+        right.set_title(f"Measured: {data}, suite {report.suite}")
+        right.set_xlabel(LATENCIES[latency])
+        right.set_ylabel(report.table.headline)
+        _legend(figure, [*theirs, *ours])
+    return figure
+
+
+def _legend(figure: Figure, points: Sequence[Point]) -> None:
+    handles = [
+        Line2D([], [], color=METHOD_STYLE[m][0], marker=METHOD_STYLE[m][1], label=METHOD_LABELS[m])
+        for m in METHOD_STYLE
+        if m in {point.method for point in points}
+    ]
+    handles.append(Line2D([], [], color=MUTED, linewidth=4, alpha=0.3, label="Pareto front"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
+
+
+def write_tradeoff(report: TableReport, folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """Write Figure 7's panel of the report's task, for both latencies, as PNG, PDF and SVG.
+
+    Returns:
+        "png", "pdf", "svg" (the paper's protocol) and "end_to_end_png" and so on -> path.
+    """
+    task = report.table.rows[0].task
+    name = f"figure7_{task}"
+    with styled():
+        paths = save_figure(tradeoff_figure(report), folder, name)
+        whole = save_figure(tradeoff_figure(report, "end_to_end_ms"), folder, f"{name}_end_to_end")
+    return paths | {f"end_to_end_{form}": path for form, path in whole.items()}

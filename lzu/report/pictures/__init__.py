@@ -1,0 +1,1 @@
+"""Pictures drawn from frames and warps."""

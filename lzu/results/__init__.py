@@ -1,0 +1,1 @@
+"""Result files: schema, provenance, collecting; published values (no torch)."""

@@ -1,0 +1,233 @@
+"""Gathering result files into one long table: a row for each run and quantity."""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lzu.errors import UserError
+from lzu.experiments.run import Run
+from lzu.files import write_atomic
+from lzu.results.schema import SUMMARY, read_metrics, read_timing
+
+RUN_COLUMNS = ("suite", "task", "method", "from_scale", "to_scale", "options", "seed")
+
+# Column -> pandas type. `kind` is "score" (one row a seed) or "timing" (shared by all seeds, so
+# without a seed); what the other kind lacks is empty.
+COLUMNS = {
+    "kind": "str",
+    "suite": "str",
+    "task": "str",
+    "method": "str",
+    "from_scale": "float64",
+    "to_scale": "float64",
+    "options": "str",
+    "seed": "Int64",
+    "metric": "str",
+    "value": "float64",
+    "machine": "str",
+    "dataset": "str",
+    "dataset_source": "str",
+    "dataset_fingerprint": "str",
+    "split": "str",
+    "images": "Int64",
+    "initial_weights": "str",
+    "iterations": "Int64",
+    "epochs": "float64",
+    "config_hash": "str",
+    "device": "str",
+    "dtype": "str",
+    "threads": "Int64",
+    "rounds": "Int64",
+    "gpu": "str",
+    "cpu": "str",
+    "git_commit": "str",
+    "git_dirty": "str",
+    "file": "str",
+}
+
+
+def options_text(options: dict[str, str] | tuple[tuple[str, str], ...]) -> str:
+    """A run's options as one text, the same for the same options: sorted JSON."""
+    return json.dumps(dict(options), sort_keys=True)
+
+
+def find_result_files(
+    results: str | os.PathLike[str], suite: str, mode: str = "compute"
+) -> tuple[list[Path], list[Path]]:
+    """The metrics and the timing files of a suite, sorted by path.
+
+    Args:
+        results: the `results` folder.
+        mode: "compute" looks in `results/<suite>/`, "cached" in
+            `results/measured/<suite>/<machine>/` of every machine.
+
+    Raises:
+        ValueError: for another mode.
+    """
+    results = Path(results)
+    if mode == "compute":
+        folders = [results / suite]
+    elif mode == "cached":
+        kept = results / "measured" / suite
+        folders = sorted(folder for folder in kept.glob("*") if folder.is_dir())
+    else:
+        raise ValueError(f'mode must be "compute" or "cached", got {mode!r}')
+    metrics = [path for folder in folders for path in folder.glob("runs/**/metrics.json")]
+    timing = [path for folder in folders for path in folder.glob("timing/**/*.json")]
+    return sorted(metrics), sorted(timing)
+
+
+def _common(value: dict[str, Any], path: Path) -> dict[str, Any]:
+    run, provenance = value["run"], value["provenance"]
+    return {
+        "suite": run["suite"],
+        "task": run["task"],
+        "method": run["method"],
+        "from_scale": float(run["from"]),
+        "to_scale": float(run["to"]),
+        "options": options_text(run["options"]),
+        "seed": run.get("seed"),
+        "machine": provenance["machine"],
+        "gpu": provenance["gpu"],
+        "cpu": provenance["cpu"],
+        "git_commit": provenance["git_commit"],
+        "git_dirty": None if provenance["git_dirty"] is None else str(provenance["git_dirty"]),
+        "file": path.as_posix(),
+    }
+
+
+def bin_metrics(size_bins: Mapping[str, Sequence[Any]]) -> dict[str, float | None]:
+    """A metrics file's bins of object size as metrics: "AP[8,16)" and "boxes[8,16)" -> value."""
+    lower = size_bins["lower_px"]
+    metrics = {}
+    for what in ("AP", "boxes"):
+        for low, high, value in zip(lower, [*lower[1:], math.inf], size_bins[what], strict=True):
+            metrics[f"{what}[{low:g},{high:g})"] = value
+    return metrics
+
+
+def _score_rows(path: Path) -> list[dict[str, Any]]:
+    value = read_metrics(path)
+    dataset, training = value["dataset"], value["training"]
+    row = {
+        "kind": "score",
+        **_common(value, path),
+        "dataset": dataset["name"],
+        "dataset_source": dataset["source"],
+        "dataset_fingerprint": dataset["fingerprint"],
+        "split": dataset["split"],
+        "images": dataset["images"],
+        "initial_weights": training["initial_weights"],
+        "iterations": training["iterations"],
+        "epochs": training["epochs"],
+        "config_hash": value["config_hash"],
+    }
+    metrics = dict(value["metrics"])
+    if "size_bins" in value:
+        metrics |= bin_metrics(value["size_bins"])
+    return [{**row, "metric": name, "value": number} for name, number in metrics.items()]
+
+
+def _timing_rows(path: Path) -> list[dict[str, Any]]:
+    value = read_timing(path)
+    samples = {name: np.asarray(times) for name, times in value["samples_ms"].items()}
+    row = {
+        "kind": "timing",
+        **_common(value, path),
+        "device": value["device"],
+        "dtype": value["dtype"],
+        "threads": value["threads"],
+        "rounds": len(samples["baseline"]),
+    }
+    numbers = {name: value["summary"][name] for name in SUMMARY}
+    rounds = {
+        "latency_ms": samples["baseline"] + samples["added"],
+        "end_to_end_ms": samples["end_to_end"],
+    }
+    for name, times in rounds.items():
+        numbers[f"{name}_q25"], numbers[f"{name}_q75"] = np.quantile(times, [0.25, 0.75])
+    return [{**row, "metric": name, "value": number} for name, number in numbers.items()]
+
+
+def _as_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    columns = {
+        name: pd.Series([row.get(name) for row in rows], dtype=kind)
+        for name, kind in COLUMNS.items()
+    }
+    return pd.DataFrame(columns)
+
+
+def collect(
+    metrics_files: Iterable[str | os.PathLike[str]], timing_files: Iterable[str | os.PathLike[str]]
+) -> pd.DataFrame:
+    """All results in long format: one row for each run and metric, or timing and quantity.
+
+    Args:
+        metrics_files, timing_files: result files; each is checked against its schema.
+
+    Returns:
+        A DataFrame with the columns of `COLUMNS`. `value` is empty where a metric is undefined. A
+        timing has its summary and the quartiles over rounds (`latency_ms_q25` and so on), in
+        milliseconds.
+
+    Raises:
+        UserError: for a file that breaks its schema, and for two files with the same run on the
+            same machine.
+    """
+    owners: dict[tuple[Any, ...], Path] = {}
+    rows: list[dict[str, Any]] = []
+    for files, rows_of in ((metrics_files, _score_rows), (timing_files, _timing_rows)):
+        for path in map(Path, files):
+            new = rows_of(path)
+            key = (new[0]["kind"], new[0]["machine"], *(new[0][name] for name in RUN_COLUMNS))
+            if key in owners:
+                raise UserError(
+                    f"{path}: the same run on the same machine as {owners[key]}; remove one of them"
+                )
+            owners[key] = path
+            rows += new
+    return _as_frame(rows)
+
+
+def write_collected(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write `collect`'s result as CSV, numbers at full precision."""
+    with write_atomic(path) as temporary:
+        frame.to_csv(temporary, index=False)
+
+
+def read_collected(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read what `write_collected` wrote.
+
+    Raises:
+        UserError: if the file is missing, is not such a CSV file, or has other columns.
+    """
+    mend = "run the collect rule again"
+    try:
+        frame = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, na_values=[""])
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; {mend}") from error
+    except ValueError as error:
+        raise UserError(f"{path}: not a table of collected results ({error}); {mend}") from error
+    if list(frame.columns) != list(COLUMNS):
+        other = sorted(set(frame.columns) ^ set(COLUMNS)) or ["their order"]
+        raise UserError(f"{path}: columns differ from this version's ({', '.join(other)}); {mend}")
+    return frame
+
+
+def of_run(frame: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """The rows of `frame` that belong to `run`, its timing included, whatever seed that has."""
+    same = (
+        (frame["suite"] == run.suite)
+        & (frame["task"] == run.task)
+        & (frame["method"] == run.method)
+        & (frame["from_scale"] == run.from_scale)
+        & (frame["to_scale"] == run.to_scale)
+        & (frame["options"] == options_text(run.options))
+    )
+    return frame[same & (frame["seed"].isna() | (frame["seed"] == run.seed).fillna(False))]

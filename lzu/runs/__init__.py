@@ -1,1 +1,0 @@
-"""Train, predict, score and time one run (the `openmmlab` extra; to score, numpy alone)."""

@@ -1,1 +1,0 @@
-"""2-D detection on Argoverse-HD with mmdet (5.1)."""

@@ -1,0 +1,1 @@
+"""2-D object detection: RetinaNet on Argoverse-HD (5.1)."""

@@ -1,0 +1,216 @@
+"""Figure 6, its detection rows, from the predictions of two runs and the validation images."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData
+
+from lzu.errors import UserError
+from lzu.experiments.config import Suite
+from lzu.experiments.paths import Paths
+from lzu.experiments.pictured import baseline_of
+from lzu.experiments.plan import evaluated_runs
+from lzu.experiments.registry import BASELINE, METHOD_LABELS
+from lzu.experiments.run import ADAPTIVE, Run
+from lzu.files import read_json
+from lzu.report.pictures.cases import Case, write_cases
+from lzu.tasks.detection2d.adaptive import no_detections
+from lzu.tasks.detection2d.build import run_stamp
+from lzu.tasks.detection2d.case_choice import (
+    LEAST_BOXES,
+    ImageScore,
+    pick_cases,
+    score_images,
+    write_scores,
+)
+from lzu.tasks.detection2d.image_scores import Found, Truth, outcome
+from lzu.tasks.detection2d.online import index_of_image, validation_sequences
+from lzu.tasks.detection2d.predict import load_trained, validation_set
+from lzu.tasks.detection2d.views import SHOWN_SCORE, View, lens_of, view
+
+INVERSE_LINES = (97, 129)
+"""T^-1 is drawn through so many points each way."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How cases are picked and shown.
+
+    `count` gains and as many losses, of images with `least_boxes`; detections are drawn from
+    `score` on, which bears on nothing else.
+    """
+
+    count: int = 2
+    least_boxes: int = LEAST_BOXES
+    score: float = SHOWN_SCORE
+
+
+def draw_cases(suite: Suite, run: Run, paths: Paths, choice: Choice) -> None:
+    """Draw the images where `run` gains and loses most against uniform; write all images' scores.
+
+    Raises UserError if uniform is not planned beside the run, if either is not trained or not
+    predicted with, or if their predictions are of other weights than the suite's.
+    """
+    if min(choice.count, choice.least_boxes) < 1:
+        raise UserError("--count and --least-boxes: at least 1 is needed")
+    if run.options or run.method == BASELINE:
+        raise UserError("cases compare a method with uniform on the validation set: no --option")
+    if baseline_of(run) not in evaluated_runs(suite):
+        raise UserError(
+            f"the suite does not plan {baseline_of(run).path}, to compare {run.method} with; add "
+            "the scale and seed to uniform's"
+        )
+    annotations = read_json(paths.annotations("val"))
+    truths = read_truth(annotations)
+    names = {image["id"]: image["file_name"] for image in annotations["images"]}
+    uniform, own = (read_found(suite, one, paths, annotations) for one in (baseline_of(run), run))
+    scores = score_images(names, truths, uniform, own)
+    cases = pick_cases(scores, choice.count, choice.least_boxes)
+    model = load_trained(suite, run, paths)
+    lens_of(model, run.method)
+    views = view_images(suite, run, paths, model, own, [*cases.gains, *cases.losses])
+    native = suite.detection2d.dataset.native_size
+    rows = [
+        as_case(
+            title_of(score),
+            native,
+            views[score.image],
+            truths[score.image],
+            uniform[score.image],
+            own[score.image],
+            choice.score,
+        )
+        for score in (*cases.gains, *cases.losses)
+    ]
+    picture = paths.cases_picture(run)
+    write_scores(picture.with_suffix(".csv"), scores, cases, run.method, choice.least_boxes)
+    write_cases(picture.parent, picture.stem, rows, METHOD_LABELS[run.method], choice.score)
+
+
+def read_truth(annotations: dict[str, Any]) -> dict[int, Truth]:
+    """The ground truth of every image in a COCO file's content, by image id."""
+    records: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in annotations["images"]}
+    for record in annotations["annotations"]:
+        records[record["image_id"]].append(record)
+    return {
+        image: Truth(
+            np.array([r["bbox"] for r in own], float).reshape(-1, 4),
+            np.array([r["category_id"] for r in own], int),
+            np.array([r.get("iscrowd", 0) for r in own], bool),
+        )
+        for image, own in records.items()
+    }
+
+
+def read_found(
+    suite: Suite, run: Run, paths: Paths, annotations: dict[str, Any]
+) -> dict[int, Found]:
+    """What `run` predicted in each image of `annotations`, a COCO file's content, by image id.
+
+    Raises UserError if the predictions are not of the run as the suite has it, or of other images,
+    or are missing.
+    """
+    path = paths.run(run, "predictions.json")
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such file; train {run.method} at {run.to_scale:g} (seed {run.seed}) and "
+            "predict with it: `lzu train` and `lzu predict`"
+        )
+    content = read_json(path)
+    same_data = content.get("fingerprint") == annotations["info"]["fingerprint"]
+    if content["config_hash"] != run_stamp(suite, run, paths) or not same_data:
+        raise UserError(
+            f"{path}: predicted with other settings or data than the suite has now; train and "
+            "predict again"
+        )
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for one in content["detections"]:
+        found[one["image_id"]].append(one)
+    return {
+        image: Found(
+            np.array([one["bbox"] for one in found[image]], float).reshape(-1, 4),
+            np.array([one["category_id"] for one in found[image]], int),
+            np.array([one["score"] for one in found[image]], float),
+        )
+        for image in (record["id"] for record in annotations["images"])
+    }
+
+
+def view_images(
+    suite: Suite,
+    run: Run,
+    paths: Paths,
+    model: Any,
+    found: dict[int, Found],
+    picked: list[ImageScore],
+) -> dict[int, View]:
+    """What the run's detector saw in the picked images, by image id.
+
+    An adaptive one's saliency follows from what it predicted in the frame before (`found`), which
+    the predictions' file has to a thousandth of a pixel.
+    """
+    dataset = validation_set(suite, run, paths)
+    place = index_of_image(dataset)
+    before: dict[int, int | None] = {}
+    if run.method in ADAPTIVE:
+        for sequence in validation_sequences(paths):
+            before |= dict(zip(sequence, [None, *sequence[:-1]], strict=True))
+    views = {}
+    for score in picked:
+        data = dataset[place[score.image]]
+        sample = data["data_samples"]
+        if run.method in ADAPTIVE:
+            previous = before[score.image]
+            sample.previous_instances = (
+                no_detections() if previous is None else _instances(found[previous])
+            )
+        views[score.image] = view(model, data, sample)
+    return views
+
+
+def _instances(found: Found) -> InstanceData:
+    boxes = found.boxes.copy()
+    boxes[:, 2:] += boxes[:, :2]
+    return InstanceData(
+        bboxes=torch.from_numpy(boxes).float(), scores=torch.from_numpy(found.scores).float()
+    )
+
+
+def title_of(score: ImageScore) -> str:
+    """What stands beside a case."""
+    kind = "success" if score.gain > 0 else "failure" if score.gain < 0 else "no difference"
+    return (
+        f"{kind}: image {score.image}\n"
+        f"AP {score.uniform:.1f} to {score.method:.1f} ({score.gain:+.1f})"
+    )
+
+
+def as_case(
+    title: str,
+    native: tuple[int, int],
+    seen: View,
+    truth: Truth,
+    uniform: Found,
+    own: Found,
+    score: float,
+) -> Case:
+    """A row of the figure."""
+    m, n = INVERSE_LINES
+    y, x = (torch.linspace(0, 1, k, dtype=seen.warp.dtype) for k in (m, n))
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    points = torch.stack((x, y), dim=-1).reshape(1, -1, 2)
+    return Case(
+        title=title,
+        native=native,
+        image=seen.image,
+        zoomed=seen.zoomed,
+        inverse=seen.warp.inverse(points)[0].reshape(m, n, 2).numpy(),
+        saliency=seen.saliency,
+        magnification=seen.warp.magnification(seen.saliency.shape)[0].numpy(),
+        truth=truth,
+        uniform=outcome(uniform, truth, score=score),
+        method=outcome(own, truth, score=score),
+    )

@@ -1,0 +1,1 @@
+"""FOVEA (Thavamani et al., ICCV 2021) for anchor heads."""

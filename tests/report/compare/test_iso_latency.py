@@ -1,0 +1,161 @@
+"""Comparison at equal latency: hand-made fronts, ends, pairs of seeds, and what is written."""
+
+import csv
+
+import pytest
+
+from lzu.experiments.registry import runs_for
+from lzu.report.compare.comparison import compare
+from lzu.report.compare.iso_latency import _Model, compare_at_equal_latency, interpolated
+from lzu.report.compare.statistics import mean_interval
+from lzu.report.figures.iso_latency import iso_latency_figure, write_iso_latency_figure
+from lzu.report.tables.iso_latency import write_iso_latency_table
+from lzu.results.collect import collect
+
+# Of the constructed files: a uniform model at scale s takes 100 s^1.5 + 0.5 ms, LZU adds 1.0.
+QUARTER, HALF, THREE = (100 * s**1.5 + 0.5 for s in (0.25, 0.5, 0.75))
+
+
+@pytest.fixture
+def report(suite_files, planned, constructed):
+    return compare("table1", "demo", collect(*suite_files), constructed.published, planned)
+
+
+def found(report, scale, metric="AP", published=False, protocol="latency_ms", method="lzu_fixed"):
+    [result] = [
+        r
+        for r in compare_at_equal_latency(report)
+        if (r.row.method, r.row.to_scale, r.column.metric) == (method, scale, metric)
+        and (r.published, r.protocol) == (published, protocol)
+    ]
+    return result
+
+
+def test_published_values_are_interpolated_by_hand(report):
+    """Uniform: 23.3 ms 10.5 AP, 36.0 22.6, 62.9 29.5, 98.3 31.9."""
+    result = found(report, 0.5, published=True)
+    uniform = 22.6 + (36.4 - 36.0) / (62.9 - 36.0) * (29.5 - 22.6)
+    assert result.uniform == pytest.approx(uniform)
+    assert result.difference.value == pytest.approx(25.2 - uniform)
+    assert result.difference.low is None
+    assert result.verdict is None
+    slow = found(report, 1.0, published=True)
+    assert (slow.latency_ms, slow.difference, slow.uniform) == (99.3, None, None)
+    assert "slower than the front's slowest uniform model (98.3 ms)" in slow.reason
+
+
+def test_seeds_are_interpolated_and_paired_one_by_one(report, planned, constructed):
+    result = found(report, 0.5)
+    weight = 1.0 / (THREE - HALF)
+    values = {
+        (run.method, run.to_scale, run.seed): constructed.invented_metrics(run)["AP"]
+        for run in planned
+    }
+    differences = [
+        values["lzu_fixed", 0.5, seed]
+        - (1 - weight) * values["uniform", 0.5, seed]
+        - weight * values["uniform", 0.75, seed]
+        for seed in (0, 1, 2)
+    ]
+    expected = mean_interval(differences)
+    assert result.latency_ms == pytest.approx(HALF + 1)
+    assert result.difference.value == pytest.approx(expected.value)
+    assert result.difference.low == pytest.approx(expected.low)
+    assert result.value - result.uniform == pytest.approx(expected.value)
+    assert result.verdict == "win"
+    assert found(report, 0.25).verdict == "loss"
+    # end to end a constant is added to all, and LZU's own added time with it
+    whole = found(report, 0.5, protocol="end_to_end_ms")
+    assert whole.difference.value == pytest.approx(expected.value, abs=0.2)
+    assert found(report, 0.75).difference is None
+    metrics = {r.column.metric for r in compare_at_equal_latency(report) if not r.published}
+    assert metrics == {"AP", "AP50", "AP75", "AP_S", "AP_M"}
+
+
+def test_only_seeds_that_all_three_models_have_count(suite_files, planned, constructed):
+    metrics = [path for path in suite_files[0] if "uniform/1-0.75/seed2" not in path.as_posix()]
+    files = collect(metrics, suite_files[1])
+    result = found(compare("table1", "demo", files, constructed.published, planned), 0.5)
+    assert result.difference.n == 2
+    assert result.value - result.uniform == pytest.approx(result.difference.value)
+
+
+def test_a_dominated_uniform_model_does_not_count(suite_files, planned, constructed):
+    """With 0.5x better than 0.75x, the front ends there, and 0.5x LZU has nothing to compare."""
+    files = collect(*suite_files)
+    better = (files["method"] == "uniform") & (files["to_scale"] == 0.5) & (files["metric"] == "AP")
+    files.loc[better, "value"] = 90.0
+    result = found(compare("table1", "demo", files, constructed.published, planned), 0.5)
+    assert "slower than the front's slowest" in result.reason
+    assert f"({HALF:.1f} ms)" in result.reason
+
+
+def test_without_uniform_models_there_is_nothing_to_compare_with(constructed, tmp_path):
+    runs = runs_for("table1", "demo", (0,), {"lzu_fixed": (0.5,)})
+    files = collect(*constructed.write_suite(tmp_path, runs))
+    result = found(compare("table1", "demo", files, constructed.published, runs), 0.5)
+    assert result.reason == "no uniform model with a value and a latency"
+
+
+def test_a_front_is_met_exactly_at_its_points():
+    front = [_Model(10.0, {0: 1.0, 1: 2.0}), _Model(20.0, {0: 3.0, 1: 6.0}), _Model(30.0, {0: 9.0})]
+    assert interpolated(front, 10.0) == {0: 1.0, 1: 2.0}
+    assert interpolated(front, 20.0) == {0: 3.0, 1: 6.0}
+    assert interpolated(front, 12.5) == {0: 1.5, 1: 3.0}
+    assert interpolated(front, 25.0) == {0: 6.0}
+
+
+def test_the_table_is_written_in_every_form(report, tmp_path):
+    paths = write_iso_latency_table(report, tmp_path)
+    text = paths["txt"].read_text()
+    assert max(map(len, text.splitlines())) <= 120
+    assert "Nothing is extrapolated" in " ".join(text.split())
+    lines = [line.split() for line in text.splitlines()]
+    published = next(line for line in lines if line[:4] == ["0.5x", "LZU,", "fixed", "published"])
+    assert published[4:] == ["36.4", "25.2", "22.7", "+2.5"]
+    measured = lines[lines.index(published) + 1]
+    assert measured[0] == "measured"
+    assert measured[-2:] == ["3", "win"]
+    assert "slower than the front's slowest uniform model (98.3 ms): 1x LZU" in text
+    assert r"\toprule" in paths["tex"].read_text()
+    assert "| 0.5x LZU, fixed | published |" in paths["md"].read_text()
+    with paths["csv"].open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    [row] = [
+        row
+        for row in rows
+        if (row["to"], row["method"], row["metric"]) == ("0.5", "lzu_fixed", "AP_S")
+        and (row["source"], row["latency"]) == ("measured", "end_to_end_ms")
+    ]
+    assert float(row["low"]) < float(row["difference"]) < float(row["high"])
+    gap = next(row for row in rows if row["reason"])
+    assert gap["difference"] == ""
+
+
+def test_the_figure_shows_differences_and_gaps(report, tmp_path):
+    published, measured, whole = iso_latency_figure(report).axes
+    names = [label.get_text() for label in published.get_yticklabels()]
+    assert names[0] == "0.25x LZU, fixed"
+    assert len(names) == 10
+    drawn = {
+        (round(float(line.get_xdata()[0]), 6), int(line.get_ydata()[0]))
+        for line in measured.lines
+        if line.get_marker() == "s"
+    }
+    expected = {
+        (round(found(report, scale).difference.value, 6), names.index(f"{scale:g}x LZU, fixed"))
+        for scale in (0.25, 0.5)
+    }
+    assert drawn == expected
+    assert [(text.get_text(), text.get_position()) for text in whole.texts] == [
+        ("no uniform model", (0.98, names.index("0.75x LZU, fixed")))
+    ]
+    paths = write_iso_latency_figure(report, tmp_path)
+    assert set(paths) == {"png", "pdf", "svg"}
+
+
+def test_nothing_measured_is_said(planned, constructed, tmp_path):
+    empty = compare("table1", "demo", collect([], []), constructed.published, planned)
+    axes = iso_latency_figure(empty).axes
+    assert [text.get_text() for text in axes[1].texts] == ["nothing measured yet"]
+    assert "nothing yet" in write_iso_latency_table(empty, tmp_path)["txt"].read_text()

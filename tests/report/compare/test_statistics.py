@@ -1,0 +1,145 @@
+"""Intervals and verdicts, against SciPy."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from lzu.report.compare.statistics import (
+    Estimate,
+    mean_interval,
+    median_interval,
+    paired_difference,
+    student_t_quantile,
+    student_t_within,
+    verdict,
+)
+
+VALUES = st.lists(st.floats(-1e3, 1e3).map(lambda x: round(x, 3)), min_size=2, max_size=12)
+
+
+@given(st.integers(1, 300), st.floats(0, 1e4))
+def test_student_t_matches_scipy(freedom, t):
+    expected = 1 - 2 * stats.t.sf(t, freedom)
+    assert student_t_within(t, freedom) == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.integers(1, 200), st.floats(0.01, 0.999))
+def test_student_t_quantile_matches_scipy(freedom, confidence):
+    expected = stats.t.ppf(0.5 + confidence / 2, freedom)
+    assert student_t_quantile(confidence, freedom) == pytest.approx(expected, rel=1e-8)
+
+
+@given(VALUES, st.sampled_from([0.8, 0.95, 0.99]))
+def test_interval_matches_scipy(values, confidence):
+    found = mean_interval(values, confidence)
+    spread = stats.sem(values)
+    assert found.n == len(values)
+    assert found.value == pytest.approx(np.mean(values), abs=1e-9)
+    if spread > 1e-9:
+        low, high = stats.t.interval(confidence, len(values) - 1, np.mean(values), spread)
+        assert (found.low, found.high) == pytest.approx((low, high), rel=1e-7, abs=1e-7)
+    else:
+        assert found.high - found.low == pytest.approx(0, abs=1e-6)
+
+
+def test_one_value_has_no_interval():
+    found = mean_interval([7.5])
+    assert found == Estimate(7.5, None, None, 1)
+    assert found.half_width is None
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.nan], [math.inf]])
+def test_bad_values_are_refused(values):
+    with pytest.raises(ValueError, match="mean_interval needs"):
+        mean_interval(values)
+
+
+@pytest.mark.parametrize(("t", "freedom"), [(1.0, 0), (-1.0, 3), (math.nan, 3)])
+def test_student_t_refuses_what_it_is_not_defined_for(t, freedom):
+    with pytest.raises(ValueError, match="must be at least"):
+        student_t_within(t, freedom)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 1.5, math.nan])
+def test_confidence_is_between_0_and_1(confidence):
+    with pytest.raises(ValueError, match="confidence"):
+        student_t_quantile(confidence, 3)
+
+
+@given(
+    values=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60),
+    confidence=st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+)
+def test_a_medians_interval_is_the_narrowest_that_covers(values, confidence):
+    estimate = median_interval(values, confidence)
+    n, ordered = len(values), sorted(values)
+    assert estimate.value == pytest.approx(np.median(values))
+    covering = [
+        k for k in range(1, n // 2 + 1) if 1 - 2 * stats.binom.cdf(k - 1, n, 0.5) >= confidence
+    ]
+    if covering:
+        assert (estimate.low, estimate.high) == (ordered[covering[-1] - 1], ordered[-covering[-1]])
+    else:
+        assert estimate.low is estimate.high is None
+
+
+def test_a_medians_interval_covers_as_often_as_it_says():
+    draws = np.random.default_rng(0).exponential(size=(4000, 15)).tolist()
+    intervals = [median_interval(draw) for draw in draws]
+    covered = np.mean([one.low <= math.log(2) <= one.high for one in intervals])
+    # From the 4th to the 12th of 15: 96.5 %, seen with a standard error of 0.3 %.
+    assert 0.953 < covered < 0.977
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.nan]])
+def test_a_median_needs_finite_values(values):
+    with pytest.raises(ValueError, match="median_interval needs"):
+        median_interval(values)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=2, max_size=8))
+def test_pairs_match_scipys_paired_test(pairs):
+    ours = {seed: a for seed, (a, _) in enumerate(pairs)}
+    theirs = {seed: b for seed, (_, b) in enumerate(pairs)}
+    found = paired_difference(ours, theirs)
+    differences = [a - b for a, b in pairs]
+    if np.std(differences) < 1e-6:
+        return
+    expected = stats.ttest_rel(list(ours.values()), list(theirs.values())).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-6)
+
+
+def test_pairing_is_by_seed_and_drops_lone_seeds():
+    found = paired_difference({2: 5.0, 0: 1.0, 9: 50.0}, {0: 0.5, 2: 3.0, 1: 7.0})
+    assert found.n == 2
+    assert found.value == pytest.approx((0.5 + 2.0) / 2)
+    assert paired_difference({0: 1.0}, {1: 1.0}) is None
+
+
+def test_pairing_finds_what_unpaired_spread_hides():
+    uniform = {0: 20.0, 1: 25.0, 2: 30.0}
+    zoomed = {seed: value + 1 + 0.01 * seed for seed, value in uniform.items()}
+    assert verdict(paired_difference(zoomed, uniform)) == "win"
+    assert mean_interval(list(zoomed.values())).low < mean_interval(list(uniform.values())).high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "higher", "lower"),
+    [
+        (0.1, 2.0, "win", "loss"),
+        (-2.0, -0.1, "loss", "win"),
+        (-1.0, 1.0, "undecided", "undecided"),
+        (0.0, 1.0, "undecided", "undecided"),
+        (-1.0, 0.0, "undecided", "undecided"),
+        (None, None, "undecided", "undecided"),
+    ],
+)
+def test_verdict(low, high, higher, lower):
+    value = 1.0 if low is None else (low + high) / 2
+    estimate = Estimate(value, low, high, 1 if low is None else 3)
+    assert verdict(estimate) == higher
+    assert verdict(estimate, higher_is_better=False) == lower

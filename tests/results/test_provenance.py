@@ -1,0 +1,125 @@
+"""Provenance: versions, machine and commit, without torch."""
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import jsonschema
+import pytest
+
+from lzu.results.provenance import (
+    collect_provenance,
+    config_hash,
+    git_state,
+    machine_name,
+)
+from lzu.results.schema import PROVENANCE
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    git(tmp_path, "init", "-q")
+    (tmp_path / "code.py").write_text("a = 1\n")
+    git(tmp_path, "add", "code.py")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    return tmp_path
+
+
+def test_block_follows_its_schema(repository):
+    block = collect_provenance(datetime.now(UTC) - timedelta(seconds=5), repository)
+    jsonschema.validate(block, PROVENANCE)
+    assert 5 <= block["duration_s"] < 60
+    assert block["peak_memory_mib"] > 10
+    assert block["git_commit"] == git(repository, "rev-parse", "HEAD")
+    assert block["packages"]["numpy"]
+
+
+def test_start_needs_a_time_zone(repository):
+    with pytest.raises(ValueError, match="time zone"):
+        collect_provenance(datetime(2026, 1, 1), repository)
+
+
+def test_start_is_told_in_utc(repository):
+    started = datetime.fromisoformat("2026-01-01T05:00:00+02:00")
+    block = collect_provenance(started, repository)
+    assert block["started_utc"] == "2026-01-01T03:00:00Z"
+
+
+def test_changes_make_the_tree_dirty(repository):
+    assert git_state(repository) == (git(repository, "rev-parse", "HEAD"), False)
+    (repository / "code.py").write_text("a = 2\n")
+    assert git_state(repository)[1] is True
+
+
+def test_another_repositorys_commit_is_not_ours(repository):
+    inner = repository / "copy"
+    inner.mkdir()
+    assert git_state(inner) == (None, None)
+
+
+def test_a_repository_without_commits_has_none(tmp_path):
+    git(tmp_path, "init", "-q")
+    assert git_state(tmp_path) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "slug"),
+    [("Node_01.Cluster", "node-01-cluster"), ("h200", "h200"), ("--", "unnamed")],
+)
+def test_machine_name_is_a_slug(monkeypatch, given, slug):
+    monkeypatch.setenv("LZU_MACHINE", given)
+    assert machine_name() == slug
+
+
+def test_machine_name_falls_back_on_the_host(monkeypatch):
+    monkeypatch.delenv("LZU_MACHINE", raising=False)
+    monkeypatch.setattr("socket.gethostname", lambda: "Worker 7")
+    assert machine_name() == "worker-7"
+
+
+def test_gpu_is_told_from_nvidia_smi(monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'NVIDIA X, 1.2'\necho 'NVIDIA X, 1.2'\necho 'NVIDIA Y, 1.2'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    block = collect_provenance(datetime.now(UTC), tmp_path)
+    assert block["gpu"] == "2 x NVIDIA X, NVIDIA Y"
+    assert block["driver"] == "1.2"
+
+
+def test_without_nvidia_smi_there_is_no_gpu(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    block = collect_provenance(datetime.now(UTC), tmp_path)
+    assert block["gpu"] is None
+    assert block["driver"] is None
+    assert block["git_commit"] is None
+
+
+def test_config_hash_ignores_order_and_sees_values():
+    one = config_hash({"a": 1, "b": [1, 2.5, None]})
+    assert one == config_hash({"b": (1, 2.5, None), "a": 1})
+    assert one != config_hash({"a": 2, "b": [1, 2.5, None]})
+    assert len(one) == 16
+    with pytest.raises(ValueError, match="JSON"):
+        config_hash({"a": float("nan")})
+    with pytest.raises(TypeError):
+        config_hash({"a": object()})
+
+
+def test_versions_come_without_importing_torch(blocked_torch, constructed):
+    code = (
+        "import json\n"
+        "from datetime import datetime, UTC\n"
+        "from lzu.results.provenance import collect_provenance\n"
+        "print(json.dumps(collect_provenance(datetime.now(UTC))))\n"
+    )
+    done = subprocess.run(
+        blocked_torch(code), capture_output=True, text=True, check=True, cwd=constructed.repository
+    )
+    jsonschema.validate(json.loads(done.stdout), PROVENANCE)
