@@ -1,12 +1,12 @@
 """Zoom and unzoom as a module, to put around the spatial part of a model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, overload
 
 from torch import Tensor, nn
 
 from lzu.core import fused
-from lzu.core.lattice import as_size, content_extent, is_compiling, restore_precision
+from lzu.core.lattice import Extent, as_size, content_extent, is_compiling, restore_precision
 from lzu.core.pyramid import unzoom_levels
 from lzu.core.warp import Warp
 
@@ -68,7 +68,7 @@ class ZoomUnzoom(nn.Module):
             )
         self.size, self.levels, self.backend = as_size(size), levels, backend
         self.fwhm, self.separable, self.anti_crop, self.check = fwhm, separable, anti_crop, check
-        self._fixed: tuple[Tensor, tuple, Warp] | None = None
+        self._fixed: tuple[Tensor, tuple[float | None, ...], Warp] | None = None
         if isinstance(saliency, Tensor) and not isinstance(saliency, nn.Parameter):
             self.register_buffer("saliency", saliency.detach().clone())
         elif isinstance(saliency, nn.Parameter) or callable(saliency):
@@ -103,6 +103,34 @@ class ZoomUnzoom(nn.Module):
             return fused.zoom(warp, images, self.size), warp
         return warp.zoom(images, self.size), warp
 
+    @overload
+    def unzoom(
+        self, features: Tensor, warp: Warp, *, strides: float | Sequence[float] | None = None
+    ) -> Tensor: ...
+
+    @overload
+    def unzoom(
+        self,
+        features: Sequence[Tensor],
+        warp: Warp,
+        *,
+        strides: float | Sequence[float] | None = None,
+    ) -> Sequence[Tensor]: ...
+
+    @overload
+    def unzoom(
+        self,
+        features: Mapping[str, Tensor],
+        warp: Warp,
+        *,
+        strides: float | Sequence[float] | None = None,
+    ) -> dict[str, Tensor]: ...
+
+    @overload
+    def unzoom(
+        self, features: Features, warp: Warp, *, strides: float | Sequence[float] | None = None
+    ) -> Features: ...
+
     def unzoom(
         self,
         features: Features,
@@ -131,7 +159,7 @@ class ZoomUnzoom(nn.Module):
             unzoomed = self.unzoom(list(features.values()), warp, strides=strides)
             return dict(zip(features, unzoomed, strict=True))
         if strides is None:
-            extents = [None] * len(features)
+            extents: list[Extent | None] = [None] * len(features)
         else:
             strides = [strides] if isinstance(strides, (int, float)) else list(strides)
             if len(strides) != len(features):
@@ -184,7 +212,7 @@ class ZoomUnzoom(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ZoomUnzoom":
         kept = self._buffers.get("saliency")
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch gives no types here
         if kept is not None:
             restore_precision(self, "saliency", kept)
         return self
@@ -221,4 +249,5 @@ class Zoomed(nn.Module):
     def forward(self, images: Tensor, *inputs: Any) -> Features:
         """Return unzoom(model(zoom(images))); `inputs` go to a callable saliency."""
         zoomed, warp = self.lens.zoom(images, *inputs)
-        return self.lens.unzoom(self.model(zoomed), warp, strides=self.strides)
+        features: Features = self.model(zoomed)
+        return self.lens.unzoom(features, warp, strides=self.strides)

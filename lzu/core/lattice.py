@@ -8,7 +8,7 @@ Sizes are (height, width); points are (x, y).
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +31,12 @@ def constant(build: Callable[P, T]) -> Callable[P, T]:
     because what it makes are no real tensors.
     """
 
-    @lru_cache(maxsize=256)
-    def remembered(*args: P.args, **kwargs: P.kwargs) -> T:
+    def make(*args: P.args, **kwargs: P.kwargs) -> T:
         with torch.inference_mode(False), torch.no_grad():
             return build(*args, **kwargs)
+
+    # The type of `lru_cache` forgets the parameters.
+    remembered = cast(Callable[P, T], lru_cache(maxsize=256)(make))
 
     @wraps(build)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,7 +1,7 @@
 """A warp that is bilinear between the nodes of its lattice: the paper's T-tilde (Eq. 5, A.2)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -44,7 +44,7 @@ class NonseparableNodes:
         """(h, w)."""
         return self.grid.shape[1], self.grid.shape[2]
 
-    def map(self, change) -> "NonseparableNodes":
+    def map(self, change: Callable[[Tensor], Tensor]) -> "NonseparableNodes":
         """Return the nodes with `change` applied to the tensor."""
         return replace(self, grid=change(self.grid))
 
@@ -103,8 +103,8 @@ class NonseparableNodes:
         """Return T^-1 at points (B, N, 2)."""
         tiles = Tiles.of(ring(self.grid))
         index = tiles_of_points(self.grid, points) + tiles.offsets().unsqueeze(1)
-        inverse = tiles.invert(index, *points.unbind(-1))
-        inverse = torch.stack(inverse, dim=-1)
+        x, y = points.unbind(-1)
+        inverse = torch.stack(tiles.invert(index, x, y), dim=-1)
         if self.crops:
             return inverse
         # Borders stay where they are, exactly.
@@ -151,9 +151,9 @@ class NonseparableNodes:
         at_corners = corner_determinants(self.grid).flatten(1, 2)
         at_corners = at_corners.gather(1, tile.unsqueeze(-1).expand(-1, -1, 4))
         # Affine within a tile, so the corners' values give it everywhere.
-        top, bottom = at_corners.unflatten(-1, (2, 2)).unbind(-2)
-        along = [torch.lerp(*ends.unbind(-1), u) for ends in (top, bottom)]
-        magnification = 1 / (torch.lerp(*along, v) * ((h - 1) * (w - 1)))
+        top_left, top_right, bottom_left, bottom_right = at_corners.unbind(-1)
+        top, bottom = torch.lerp(top_left, top_right, u), torch.lerp(bottom_left, bottom_right, u)
+        magnification = 1 / (torch.lerp(top, bottom, v) * ((h - 1) * (w - 1)))
         magnification = magnification.view(places.shape[:3])
         if self.crops:
             inside = ((places >= 0) & (places <= 1)).all(-1)
@@ -201,8 +201,8 @@ class NonseparableNodes:
         # In parts that stay in a CPU's cache.
         rows = max(1, _CELLS_AT_ONCE // size[1]) if index.device.type == "cpu" else len(index)
         parts = zip(index.split(rows), y.repeat(batch).unsqueeze(1).split(rows), strict=True)
-        inverse = zip(*(tiles.invert(tile, x, heights) for tile, heights in parts), strict=True)
-        inverse = torch.cat([part for axis in inverse for part in axis])
+        axes = zip(*(tiles.invert(tile, x, heights) for tile, heights in parts), strict=True)
+        inverse = torch.cat([part for axis in axes for part in axis])
         # The axes as planes, which saves weaving them together.
         inverse = inverse.view(2, batch, *size).permute(1, 2, 3, 0)
         self._keep_padding(inverse[..., 0], x * scale[0] + low, extent[1])

@@ -1,6 +1,6 @@
 """A warp whose axes are independent: T(x, y) = (T_x(x), T_y(y)), both piecewise linear."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -30,7 +30,7 @@ class SeparableNodes:
         """(h, w)."""
         return self.y.shape[1], self.x.shape[1]
 
-    def map(self, change) -> "SeparableNodes":
+    def map(self, change: Callable[[Tensor], Tensor]) -> "SeparableNodes":
         """Return the nodes with `change` applied to both tensors."""
         return replace(self, x=change(self.x), y=change(self.y))
 
@@ -133,7 +133,8 @@ def _unzoom_axes(
     if crops:
         # Without cropping T ends at 1 and its continuation already is the identity.
         content = torch.where(cells > 1, cells, content)
-    return (content * scale - 1).split([n for n, _ in sides], dim=1)
+    axes: tuple[Tensor, ...] = (content * scale - 1).split([n for n, _ in sides], dim=1)
+    return axes
 
 
 @constant

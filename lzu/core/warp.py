@@ -1,17 +1,16 @@
 """The warp T: zoom images by it, unzoom features by its inverse."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from lzu.core import construction
+from lzu.core.construction import Nodes
 from lzu.core.lattice import as_extent, as_size, is_compiling
-from lzu.core.mapping import nonseparable_nodes, separable_nodes
-from lzu.core.nonseparable import NonseparableNodes
 from lzu.core.resample import broadcast_batch, require_images, sample
 from lzu.core.separable import SeparableNodes
-from lzu.saliency import require_saliency
 
 _GRIDS_KEPT = 64
 
@@ -40,8 +39,10 @@ class Warp:
     ((2, 3, 60, 96), (2, 3, 15, 24))
     """
 
-    nodes: SeparableNodes | NonseparableNodes
-    _grids: dict[tuple, Tensor] | None = field(default=None, repr=False, compare=False)
+    nodes: Nodes
+    _grids: dict[tuple[Hashable, ...], Tensor] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @classmethod
     def from_saliency(
@@ -75,17 +76,11 @@ class Warp:
                 infinity, a zero or a negative value, or makes a warp that folds (`check`; batch
                 item and cell are named); or a setting is not allowed.
         """
-        require_saliency(saliency)
-        if separable:
-            x, y = separable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
-            nodes = SeparableNodes(x, y, crops=not anti_crop)
-        else:
-            grid = nonseparable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
-            nodes = NonseparableNodes(grid, crops=not anti_crop)
-        # Of an infinity or a NaN nodes are NaN, which does not increase.
-        if check and not is_compiling() and not bool((saliency > 0).all() & nodes.one_to_one()):
-            _explain(saliency, nodes)
-        return cls(nodes)
+        return cls(
+            construction.from_saliency(
+                saliency, fwhm=fwhm, separable=separable, anti_crop=anti_crop, check=check
+            )
+        )
 
     @classmethod
     def from_nodes(
@@ -103,19 +98,7 @@ class Warp:
             TypeError: not float32 or float64 tensors of one dtype.
             ValueError: wrong shapes or devices; or, with `check`, a fold or a wrong end.
         """
-        if x.dtype != y.dtype or x.dtype not in (torch.float32, torch.float64):
-            raise TypeError(f"nodes must both be float32 or float64, got {x.dtype} and {y.dtype}")
-        if x.device != y.device:
-            raise ValueError(f"nodes are on {x.device} and on {y.device}")
-        if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0] or min(*x.shape, *y.shape) < 1:
-            raise ValueError(
-                f"nodes must be (B, w) and (B, h), got {tuple(x.shape)} and {tuple(y.shape)}"
-            )
-        as_size((y.shape[1], x.shape[1]), "lattice")
-        nodes = SeparableNodes(x, y, crops=not anti_crop)
-        if check and not is_compiling():
-            nodes.check()
-        return cls(nodes)
+        return cls(construction.from_axes(x, y, anti_crop=anti_crop, check=check))
 
     @classmethod
     def from_node_grid(cls, grid: Tensor, *, anti_crop: bool = True, check: bool = True) -> "Warp":
@@ -132,16 +115,7 @@ class Warp:
             TypeError: not a float32 or float64 tensor.
             ValueError: wrong shape; or, with `check`, a fold or a wrong border.
         """
-        if not isinstance(grid, Tensor) or grid.dtype not in (torch.float32, torch.float64):
-            kind = grid.dtype if isinstance(grid, Tensor) else type(grid).__name__
-            raise TypeError(f"grid must be a float32 or float64 tensor (B, h, w, 2), got {kind}")
-        if grid.ndim != 4 or grid.shape[0] < 1 or grid.shape[3] != 2:
-            raise ValueError(f"grid must be (B, h, w, 2), got {tuple(grid.shape)}")
-        as_size(grid.shape[1:3], "lattice")
-        nodes = NonseparableNodes(grid, crops=not anti_crop)
-        if check and not is_compiling():
-            nodes.check()
-        return cls(nodes)
+        return cls(construction.from_grid(grid, anti_crop=anti_crop, check=check))
 
     @classmethod
     def identity(
@@ -383,7 +357,7 @@ class Warp:
             raise ValueError(f'frame must be "source" or "zoomed", got {frame!r}')
         return self.nodes.magnification(as_size(size), frame, per_axis)
 
-    def remembered(self, key: tuple, build: Callable[[], Tensor]) -> Tensor:
+    def remembered(self, key: tuple[Hashable, ...], build: Callable[[], Tensor]) -> Tensor:
         """Return what `build` makes; a `fixed` warp makes it once for a key."""
         if self._grids is None or is_compiling():
             return build()
@@ -394,7 +368,7 @@ class Warp:
                 self._grids[key] = build()
         return self._grids[key]
 
-    def _align(self, points: Tensor) -> tuple[SeparableNodes | NonseparableNodes, Tensor]:
+    def _align(self, points: Tensor) -> tuple[Nodes, Tensor]:
         """Return nodes and points of one batch size and dtype."""
         if not isinstance(points, Tensor) or not points.is_floating_point():
             raise TypeError("points must be a floating point tensor (B, N, 2)")
@@ -406,19 +380,3 @@ class Warp:
         dtype = torch.promote_types(points.dtype, self.dtype)
         nodes = self.nodes.map(lambda nodes: nodes.to(dtype).expand(batch, *nodes.shape[1:]))
         return nodes, points.to(dtype).expand(batch, -1, -1)
-
-
-def _explain(saliency: Tensor, nodes: SeparableNodes | NonseparableNodes) -> None:
-    """Raise the error for saliency that is not positive and finite, or else for nodes that fold."""
-    bad = (~(torch.isfinite(saliency) & (saliency > 0))).nonzero()
-    if len(bad):
-        item, _, row, column = bad[0].tolist()
-        raise ValueError(
-            f"saliency must be positive and finite, but batch item {item} has "
-            f"{saliency[item, 0, row, column].item():g} in cell (row {row}, column {column}); "
-            f"{len(bad)} such cells in all"
-        )
-    raise ValueError(
-        f"the warp folds: {nodes.first_fold()}; the saliency is too concentrated for the lattice: "
-        "add a constant to it, widen the kernel (fwhm), or use float64"
-    )

@@ -102,8 +102,8 @@ def from_kernel_sum(total: Tensor, counts: Sequence[int], *, amplitude: float = 
     weights = [amplitude / count / whole if count else 0.0 for count in counts]
     floors = [floor / whole if count else 1 / (h * w) for count in counts]
     factors = torch.tensor([weights, floors], dtype=total.dtype, device=total.device)
-    weight, floor = factors.view(2, -1, 1, 1, 1).unbind()
-    return torch.addcmul(floor, total.unsqueeze(1), weight)
+    weight, least = factors.view(2, -1, 1, 1, 1).unbind()
+    return torch.addcmul(least, total.unsqueeze(1), weight)
 
 
 class BoxDensity:

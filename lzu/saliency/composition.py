@@ -67,6 +67,8 @@ class Composed(nn.Module):
     >>> zoomed, warp = lens.zoom(torch.rand(1, 3, 120, 192), boxes)
     """
 
+    prior: Tensor
+
     def __init__(
         self,
         prior: Tensor,
@@ -97,7 +99,7 @@ class Composed(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Composed":
         kept = self.prior
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch gives no types here
         restore_precision(self, "prior", kept)
         return self
 
@@ -105,7 +107,8 @@ class Composed(nn.Module):
 def _as_terms(terms: Any, check: bool) -> tuple[list[Tensor], list[float]]:
     if not terms:
         raise ValueError("compose needs at least one term (saliency, weight)")
-    maps, weights = [], []
+    maps: list[Tensor] = []
+    weights: list[float] = []
     for index, term in enumerate(terms):
         if not isinstance(term, (tuple, list)) or len(term) != 2:
             raise TypeError(f"term {index} must be a pair (saliency, weight), got {term!r:.80}")

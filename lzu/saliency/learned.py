@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from lzu.core.lattice import as_size
 from lzu.saliency.checks import require_fraction, require_positive
-from lzu.saliency.floor import magnification_bound
 
 
 class LearnedSaliency(nn.Module):
@@ -16,8 +15,8 @@ class LearnedSaliency(nn.Module):
     S = (1 - floor) softmax(network(image)) + floor / (h w), with the softmax over all h w cells.
     LDS (Jin et al., 2022) learns its deformation from such a softmax; the floor is ours: no cell
     is below floor / (h w), whatever the weights, which bounds the magnification (see
-    `magnification_bound`, and the method of this name). The default 0.3 is the share of the
-    constant in FOVEA's density (a = 1, 31 x 51 cells).
+    `magnification_bound`). The default 0.3 is the share of the constant in FOVEA's density (a = 1,
+    31 x 51 cells).
 
     The image is resized to `input_size` (bilinear, antialiased), scaled to mean 0 and variance 1
     over pixels and channels, so that its range and brightness do not matter, and goes through
@@ -102,10 +101,6 @@ class LearnedSaliency(nn.Module):
         logits = F.interpolate(logits, self.lattice, mode="bilinear", align_corners=True)
         density = logits.flatten(1).softmax(1).view_as(logits)
         return (1 - self.floor) * density + self.floor / (self.lattice[0] * self.lattice[1])
-
-    def magnification_bound(self, fwhm: float = 22.0) -> tuple[float, float]:
-        """Return `lzu.saliency.magnification_bound` of this floor and lattice."""
-        return magnification_bound(self.floor, self.lattice, fwhm)
 
     def extra_repr(self) -> str:
         return f"lattice={self.lattice}, input_size={self.input_size}, floor={self.floor:g}"

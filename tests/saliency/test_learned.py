@@ -215,7 +215,6 @@ def test_the_bound_by_its_closed_form():
     x, y = magnification_bound(0.2, (101, 151), 10)
     assert x == pytest.approx(1 + 2 * 151 * 0.8 / (0.2 * mass), rel=1e-6)
     assert y == pytest.approx(1 + 2 * 101 * 0.8 / (0.2 * mass), rel=1e-6)
-    assert LearnedSaliency((101, 151), floor=0.2).magnification_bound(10) == (x, y)
 
 
 def test_uniform_saliency_magnifies_nothing():

@@ -1,0 +1,79 @@
+"""The nodes of a warp from what a caller gives, checked; `lzu.Warp` says what is asked of each."""
+
+from typing import NoReturn
+
+import torch
+from torch import Tensor
+
+from lzu.core.lattice import as_size, is_compiling
+from lzu.core.mapping import nonseparable_nodes, separable_nodes
+from lzu.core.nonseparable import NonseparableNodes
+from lzu.core.separable import SeparableNodes
+from lzu.saliency import require_saliency
+
+Nodes = SeparableNodes | NonseparableNodes
+
+
+def from_saliency(
+    saliency: Tensor, *, fwhm: float, separable: bool, anti_crop: bool, check: bool
+) -> Nodes:
+    """Return the nodes of `Warp.from_saliency`."""
+    require_saliency(saliency)
+    nodes: Nodes
+    if separable:
+        x, y = separable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
+        nodes = SeparableNodes(x, y, crops=not anti_crop)
+    else:
+        grid = nonseparable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
+        nodes = NonseparableNodes(grid, crops=not anti_crop)
+    # Of an infinity or a NaN nodes are NaN, which does not increase.
+    if check and not is_compiling() and not bool((saliency > 0).all() & nodes.one_to_one()):
+        _explain(saliency, nodes)
+    return nodes
+
+
+def from_axes(x: Tensor, y: Tensor, *, anti_crop: bool, check: bool) -> SeparableNodes:
+    """Return the nodes of `Warp.from_nodes`."""
+    if x.dtype != y.dtype or x.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"nodes must both be float32 or float64, got {x.dtype} and {y.dtype}")
+    if x.device != y.device:
+        raise ValueError(f"nodes are on {x.device} and on {y.device}")
+    if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0] or min(*x.shape, *y.shape) < 1:
+        raise ValueError(
+            f"nodes must be (B, w) and (B, h), got {tuple(x.shape)} and {tuple(y.shape)}"
+        )
+    as_size((y.shape[1], x.shape[1]), "lattice")
+    nodes = SeparableNodes(x, y, crops=not anti_crop)
+    if check and not is_compiling():
+        nodes.check()
+    return nodes
+
+
+def from_grid(grid: Tensor, *, anti_crop: bool, check: bool) -> NonseparableNodes:
+    """Return the nodes of `Warp.from_node_grid`."""
+    if not isinstance(grid, Tensor) or grid.dtype not in (torch.float32, torch.float64):
+        kind = grid.dtype if isinstance(grid, Tensor) else type(grid).__name__
+        raise TypeError(f"grid must be a float32 or float64 tensor (B, h, w, 2), got {kind}")
+    if grid.ndim != 4 or grid.shape[0] < 1 or grid.shape[3] != 2:
+        raise ValueError(f"grid must be (B, h, w, 2), got {tuple(grid.shape)}")
+    as_size(grid.shape[1:3], "lattice")
+    nodes = NonseparableNodes(grid, crops=not anti_crop)
+    if check and not is_compiling():
+        nodes.check()
+    return nodes
+
+
+def _explain(saliency: Tensor, nodes: Nodes) -> NoReturn:
+    """Raise the error for saliency that is not positive and finite, or else for nodes that fold."""
+    bad = (~(torch.isfinite(saliency) & (saliency > 0))).nonzero()
+    if len(bad):
+        item, _, row, column = bad[0].tolist()
+        raise ValueError(
+            f"saliency must be positive and finite, but batch item {item} has "
+            f"{saliency[item, 0, row, column].item():g} in cell (row {row}, column {column}); "
+            f"{len(bad)} such cells in all"
+        )
+    raise ValueError(
+        f"the warp folds: {nodes.first_fold()}; the saliency is too concentrated for the lattice: "
+        "add a constant to it, widen the kernel (fwhm), or use float64"
+    )
