@@ -7,21 +7,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
+from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from lzu.report.benchmarks import with_summary
+from .results import derived
 
 Run = Callable[[], Any]
+Clock = Callable[[], float]
 
 WARMUP = 3
 # A sample lasts at least this long, by repeating the call: short calls are lost in the clock.
-SAMPLE_MS = 10.0
+SAMPLE_S = 0.01
 MOST_CALLS = 1000
 COPIED_BYTES = 2**28
 
@@ -41,7 +44,7 @@ def keep_memory() -> bool:
     return mallopt(mmap_max, 0) == 1 and mallopt(trim_threshold, 2**31 - 1) == 1
 
 
-@dataclass
+@dataclass(frozen=True)
 class Measure:
     """Measures the cases of one device.
 
@@ -49,16 +52,15 @@ class Measure:
         device: where the operations run.
         rounds: pairs of samples a case.
         copy_gb_per_s: see `copy_bandwidth`.
-        cases: what was measured, as `lzu.report.benchmarks` has it in its files.
     """
 
     device: torch.device
     rounds: int
     copy_gb_per_s: float
-    cases: list[dict[str, Any]] = field(default_factory=list)
 
     def __call__(
         self,
+        benchmark: BenchmarkFixture,
         name: str,
         operation: Run,
         *,
@@ -71,92 +73,133 @@ class Measure:
         graph: bool = False,
         gradients: bool = False,
     ) -> None:
-        """Measure `operation`, in pairs with a baseline if there is one, and note the case.
+        """Measure `operation`, in pairs with a baseline if there is one, and say so in extra_info.
+
+        With --benchmark-disable the operation runs once, and nothing is measured.
 
         Args:
-            name: unique in a file.
+            benchmark: pytest-benchmark's fixture, which times the operation with its timer.
+            name: unique on a device.
             operation: returns its outputs: a tensor, or lists, tuples or mappings of them.
             inputs: the tensors that the operation has to read, likewise.
             dtype, shapes: what the case is about, for the file.
             speedup_over: a baseline (name, run), to say how many times faster the operation is.
             cost_of: or one to say how many times its time the operation takes.
-            targets: quantity (`lzu.report.benchmarks.QUANTITIES`) -> bound.
+            targets: quantity (`benchmarks.results.QUANTITIES`) -> bound.
             graph: on a GPU, time the replay of a CUDA graph of the operation.
             gradients: for operations that train; others are measured in inference mode.
         """
-        comparison = "speedup" if speedup_over else "cost" if cost_of else None
+        # Each case is a group of its own: only its runs are comparable.
+        benchmark.group = name
         baseline_name, baseline = speedup_over or cost_of or (None, None)
         with nullcontext() if gradients else torch.inference_mode():
+            if not benchmark.enabled:
+                benchmark.pedantic(operation)
+                return
             for _ in range(WARMUP):
                 operation()
             peak, outputs = peak_memory(operation, self.device)
             written = total_bytes(outputs)
             del outputs
-            timed = graphed(operation) if graph else operation
-            calls, samples = sample_pairs(timed, baseline, self.rounds, self.device)
             spent = profile_of(operation, self.device) if targets else []
+            timed = graphed(operation) if graph else operation
+            paired = time_in_pairs(benchmark, timed, baseline, self.rounds, clock_of(self.device))
+        if paired is not None:
+            comparison = "speedup" if speedup_over else "cost"
+            paired = {"name": baseline_name, "comparison": comparison, **paired}
         case = {
-            "name": name,
-            "baseline": baseline_name,
-            "comparison": comparison,
+            "case": name,
+            "device": self.device.type,
             "dtype": str(dtype).removeprefix("torch."),
             "shapes": {key: list(shape) for key, shape in shapes.items()},
+            "threads": torch.get_num_threads(),
             "warmup": WARMUP,
             "synchronised": True,
-            "calls_per_sample": calls,
-            "samples_ms": samples,
+            "baseline": paired,
             "moved_bytes": total_bytes(inputs) + written,
+            "copy_gb_per_s": self.copy_gb_per_s,
             "peak_memory_bytes": peak,
             "output_bytes": written,
             "profile": spent,
             "targets": [{"quantity": q, "bound": bound} for q, bound in (targets or {}).items()],
         }
-        self.cases.append(with_summary(case, self.copy_gb_per_s))
+        benchmark.extra_info.update(derived(case, benchmark.stats.stats.data))
 
 
-def sample_pairs(
-    operation: Run, baseline: Run | None, rounds: int, device: torch.device
-) -> tuple[dict[str, int | None], dict[str, list[float] | None]]:
-    """Return calls per sample and samples, in ms a call, of an operation and its baseline.
+def time_in_pairs(
+    benchmark: BenchmarkFixture, operation: Run, baseline: Run | None, rounds: int, clock: Clock
+) -> dict[str, Any] | None:
+    """Let pytest-benchmark time the operation, and time the baseline between its rounds.
 
-    Both are measured once in each round, one right after the other, and in every other round the
-    baseline comes first: a machine whose speed drifts slows both alike, and neither always
-    follows the other.
+    Two samples of the baseline follow every other round: operation, baseline, baseline, operation,
+    and so on. So sample k of the one is right beside sample k of the other, and in every other
+    pair the baseline comes first: a machine whose speed drifts slows both alike, and neither
+    always follows the other.
+
+    Args:
+        benchmark: whose samples become those of the operation, in s a call.
+        operation, baseline: what to run; their results are dropped at once.
+        rounds: pairs of samples.
+        clock: the timer of `benchmark`.
+
+    Returns:
+        The baseline's `iterations`, calls a sample, and `data`, its samples in s a call; None
+        without a baseline.
     """
-    runs = {"operation": operation} | ({"baseline": baseline} if baseline else {})
-    calls: dict[str, int | None] = {"operation": None, "baseline": None}
-    samples: dict[str, list[float] | None] = {"operation": None, "baseline": None}
-    for name, run in runs.items():
-        once = min(sample_ms(run, 1, device) for _ in range(WARMUP))
-        calls[name] = min(MOST_CALLS, math.ceil(SAMPLE_MS / once))
-        samples[name] = []
-    for number in range(rounds):
-        for name in sorted(runs, reverse=number % 2 == 0):
-            took = sample_ms(runs[name], calls[name], device)
-            samples[name].append(float(f"{took:.6g}"))
-    return calls, samples
+    # A result that pytest-benchmark held until the next round would be memory not used again.
+    timed = _dropping(operation)
+    other = None if baseline is None else _dropping(baseline)
+    calls = 0 if other is None else calls_per_sample(other, clock)
+    samples: list[float] = []
+    ended = count(1)
+
+    def between() -> None:
+        done = next(ended)
+        if other is not None and done % 2:
+            # One, if the last round has no next; none, after a call that is no round.
+            for _ in range(min(2, rounds - done + 1)):
+                samples.append(sample(other, calls, clock))
+        timed()
+
+    own_calls = calls_per_sample(timed, clock)
+    benchmark.pedantic(timed, teardown=between, rounds=rounds, iterations=own_calls)
+    return None if other is None else {"iterations": calls, "data": samples}
 
 
-def sample_ms(run: Run, calls: int, device: torch.device) -> float:
-    """Return the time of a call in ms, over `calls` in a row, until the device has done them.
+def sample(run: Run, calls: int, clock: Clock) -> float:
+    """Return the time of a call in s, over `calls` in a row.
 
     One call more comes first and does not count: it finds the caches and the allocator as the
-    other of a pair left them.
+    other of a pair left them. `time_in_pairs` makes one before the operation's samples, too.
     """
     run()
-    if device.type == "cuda":
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        torch.cuda.synchronize(device)
-        start.record()
-        for _ in range(calls):
-            run()
-        end.record()
-        end.synchronize()
-        return start.elapsed_time(end) / calls
-    begin = time.perf_counter()
+    begin = clock()
     for _ in range(calls):
         run()
-    return (time.perf_counter() - begin) * 1e3 / calls
+    return (clock() - begin) / calls
+
+
+def calls_per_sample(run: Run, clock: Clock) -> int:
+    """Return how many calls a sample takes to last `SAMPLE_S`."""
+    once = min(sample(run, 1, clock) for _ in range(WARMUP))
+    return min(MOST_CALLS, math.ceil(SAMPLE_S / once))
+
+
+def clock_of(device: torch.device) -> Clock:
+    """Return the timer for a device, in s: it reads once the device has done all it was given."""
+    return gpu_clock if device.type == "cuda" else time.perf_counter
+
+
+def gpu_clock() -> float:
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _dropping(run: Run) -> Callable[[], None]:
+    def call() -> None:
+        run()
+
+    return call
 
 
 def graphed(operation: Run) -> Run:
@@ -231,8 +274,9 @@ def copy_bandwidth(device: torch.device, rounds: int = 10) -> float:
     """Return the bytes read and written by the fastest of some large copies, in GB a second."""
     source = torch.ones(COPIED_BYTES, dtype=torch.uint8, device=device)
     target = torch.zeros_like(source)
-    best = min(sample_ms(lambda: target.copy_(source), 1, device) for _ in range(rounds))
-    return 2 * COPIED_BYTES / best / 1e6
+    clock = clock_of(device)
+    best = min(sample(lambda: target.copy_(source), 1, clock) for _ in range(rounds))
+    return 2 * COPIED_BYTES / best / 1e9
 
 
 def total_bytes(value: Any) -> int:

@@ -8,10 +8,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
+
+pytest.importorskip("triton", reason="the kernels need Triton (pip install '.[kernels]')")
 
 from lzu import Warp, ZoomUnzoom
 from lzu.core.lattice import content_extent
+from lzu.kernels import box_nodes, nonseparable_inverse, unzoom, zoom
 
 from .inputs import (
     LATTICE,
@@ -47,16 +51,11 @@ def torch_fixed(image: Tensor, maps: Sequence[Tensor]) -> Run:
 
 
 def triton_fixed(image: Tensor, maps: Sequence[Tensor]) -> Run:
-    from lzu.kernels.resample import unzoom, zoom
-
     warp = Warp.from_saliency(prior(image.device))
     return lambda: [zoom(image, warp.x, warp.y, TARGET), *unzoom(maps, warp.x, warp.y, EXTENTS)]
 
 
 def triton_adaptive(image: Tensor, maps: Sequence[Tensor], found: Tensor) -> Run:
-    from lzu.kernels.nodes import box_nodes
-    from lzu.kernels.resample import unzoom, zoom
-
     def run() -> list[Tensor]:
         x, y = box_nodes(found.unsqueeze(0), SOURCE, LATTICE, fwhm=10)
         return [zoom(image, x, y, TARGET), *unzoom(maps, x, y, EXTENTS)]
@@ -69,8 +68,6 @@ def torch_inverse(warp: Warp) -> Callable[[], Tensor]:
 
 
 def triton_inverse(warp: Warp) -> Callable[[], Tensor]:
-    from lzu.kernels.nonseparable import nonseparable_inverse
-
     return lambda: nonseparable_inverse(warp.nodes.dense(), TARGET)
 
 
@@ -93,6 +90,7 @@ def way(graph: bool) -> str:
 @GRAPH
 @pytest.mark.parametrize("backend", FIXED)
 def test_fixed_path(
+    benchmark: BenchmarkFixture,
     measure: Measure,
     device: torch.device,
     backend: str,
@@ -106,6 +104,7 @@ def test_fixed_path(
     grids = [warp.zoom_grid(TARGET), *level_grids(warp, maps)]
     usual = dtype == torch.float32 and layout == torch.contiguous_format
     measure(
+        benchmark,
         named(f"{backend} {way(graph)}: zoom and unzoom, fixed", dtype, layout),
         FIXED[backend](image, maps),
         inputs=[image, *maps],
@@ -119,11 +118,14 @@ def test_fixed_path(
 
 @GRAPH
 @pytest.mark.parametrize("backend", ADAPTIVE)
-def test_adaptive_path(measure: Measure, device: torch.device, backend: str, graph: bool) -> None:
+def test_adaptive_path(
+    benchmark: BenchmarkFixture, measure: Measure, device: torch.device, backend: str, graph: bool
+) -> None:
     image, maps, found = images(device), levels(device), boxes(device)
     warp = adaptive_lens("separable").warp(found)
     grids = [warp.zoom_grid(TARGET), *level_grids(warp, maps)]
     measure(
+        benchmark,
         f"{backend} {way(graph)}: boxes to unzoomed levels",
         ADAPTIVE[backend](image, maps, found),
         inputs=[found, image, *maps],
@@ -138,10 +140,11 @@ def test_adaptive_path(measure: Measure, device: torch.device, backend: str, gra
 @GRAPH
 @pytest.mark.parametrize("backend", INVERSE)
 def test_nonseparable_inverse(
-    measure: Measure, device: torch.device, backend: str, graph: bool
+    benchmark: BenchmarkFixture, measure: Measure, device: torch.device, backend: str, graph: bool
 ) -> None:
     warp = Warp.from_saliency(prior(device), separable=False)
     measure(
+        benchmark,
         f"{backend} {way(graph)}: inverse, nonseparable",
         INVERSE[backend](warp),
         inputs=warp.nodes.dense(),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from lzu import Warp
@@ -37,13 +38,16 @@ def assert_inverts(inverse: Tensor, grid: Tensor, extent: Sequence[float] | None
 
 @KINDS
 @pytest.mark.parametrize("baseline", ["Algorithm 1", "Algorithm 1, tuned"])
-def test_inverse(measure: Measure, device: torch.device, baseline: str, kind: str) -> None:
+def test_inverse(
+    benchmark: BenchmarkFixture, measure: Measure, device: torch.device, baseline: str, kind: str
+) -> None:
     warp = warp_of(kind, device)
     nodes = warp.nodes.dense()
     tuned = baseline.endswith("tuned")
     invert = invert_tiles_tuned if tuned else invert_tiles
     assert_inverts(invert(nodes, TARGET), warp.unzoom_grid(TARGET))
     measure(
+        benchmark,
         f"inverse, {kind}" + ", against tuned" * tuned,
         lambda: warp.unzoom_grid(TARGET),
         inputs=(warp.x, warp.y),
@@ -54,10 +58,13 @@ def test_inverse(measure: Measure, device: torch.device, baseline: str, kind: st
     )
 
 
-def test_inverse_against_a_loop_for_each_axis(measure: Measure, device: torch.device) -> None:
+def test_inverse_against_a_loop_for_each_axis(
+    benchmark: BenchmarkFixture, measure: Measure, device: torch.device
+) -> None:
     warp = warp_of("separable", device)
     assert_inverts(invert_axes(warp.x, warp.y, TARGET), warp.unzoom_grid(TARGET))
     measure(
+        benchmark,
         "inverse, separable, against axes",
         lambda: warp.unzoom_grid(TARGET),
         inputs=(warp.x, warp.y),
@@ -68,7 +75,9 @@ def test_inverse_against_a_loop_for_each_axis(measure: Measure, device: torch.de
 
 
 @KINDS
-def test_inverse_of_five_levels(measure: Measure, device: torch.device, kind: str) -> None:
+def test_inverse_of_five_levels(
+    benchmark: BenchmarkFixture, measure: Measure, device: torch.device, kind: str
+) -> None:
     warp = warp_of(kind, device)
     nodes = warp.nodes.dense()
     maps = [(level_size(stride), content_extent(PADDED, stride)) for stride in STRIDES]
@@ -82,6 +91,7 @@ def test_inverse_of_five_levels(measure: Measure, device: torch.device, kind: st
     for inverse, grid, (_, extent) in zip(baseline(), operation(), maps, strict=True):
         assert_inverts(inverse, grid, extent)
     measure(
+        benchmark,
         f"inverse, five levels, {kind}",
         operation,
         inputs=(warp.x, warp.y),
@@ -92,10 +102,13 @@ def test_inverse_of_five_levels(measure: Measure, device: torch.device, kind: st
 
 
 @KINDS
-def test_inverse_of_a_batch(measure: Measure, device: torch.device, kind: str) -> None:
+def test_inverse_of_a_batch(
+    benchmark: BenchmarkFixture, measure: Measure, device: torch.device, kind: str
+) -> None:
     batch = warp_of(kind, device, batch=8)
     single = [batch[item] for item in range(8)]
     measure(
+        benchmark,
         f"inverse, {kind}, batch 8",
         lambda: batch.unzoom_grid(TARGET),
         inputs=(batch.x, batch.y),

@@ -22,6 +22,7 @@ pytest.importorskip("mmdet", reason="training needs the OpenMMLab packages (make
 from mmdet.registry import MODELS
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from lzu.engine.prior import make_prior
 from lzu.engine.time import detector_operations, typical_detections
@@ -126,6 +127,7 @@ def training_iteration(
     ids=["lzu_fixed", "lzu_adaptive", "lzu_adaptive_cascade", "fovea"],
 )
 def test_training_throughput(
+    benchmark: BenchmarkFixture,
     measure: Measure,
     device: torch.device,
     prepared: Prepared,
@@ -142,6 +144,7 @@ def test_training_throughput(
         measure = replace(measure, rounds=min(measure.rounds, FEW_ROUNDS))
     stage = ", cascaded" if cascade else ""
     measure(
+        benchmark,
         f"training iteration, {method}{stage}, demo",
         iteration,
         inputs=[images, *model.parameters()],
@@ -160,6 +163,7 @@ def test_training_throughput(
     ids=["lzu_fixed", "lzu_adaptive"],
 )
 def test_added_share(
+    benchmark: BenchmarkFixture,
     measure: Measure,
     device: torch.device,
     prepared: Prepared,
@@ -177,6 +181,7 @@ def test_added_share(
     with torch.inference_mode():
         levels = list(model.pyramid(network_input.to(device)))
     measure(
+        benchmark,
         f"what {method} adds, {prepared.name}",
         own["added"],
         inputs=[image, *levels],

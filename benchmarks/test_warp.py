@@ -5,6 +5,7 @@ The baseline is `F.grid_sample` alone, of the same maps at the same grids, made 
 
 import pytest
 import torch
+from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from lzu import Warp, ZoomUnzoom, saliency
@@ -54,11 +55,16 @@ def named(*parts: object) -> str:
 @LAYOUTS
 @DTYPES
 def test_zoom_fixed(
-    measure: Measure, device: torch.device, dtype: torch.dtype, layout: torch.memory_format
+    benchmark: BenchmarkFixture,
+    measure: Measure,
+    device: torch.device,
+    dtype: torch.dtype,
+    layout: torch.memory_format,
 ) -> None:
     lens = ZoomUnzoom(prior(device), TARGET)
     image = images(device, dtype).contiguous(memory_format=layout)
     measure(
+        benchmark,
         named("zoom, fixed", dtype, layout),
         lambda: lens.zoom(image)[0],
         inputs=image,
@@ -71,12 +77,17 @@ def test_zoom_fixed(
 @LAYOUTS
 @DTYPES
 def test_unzoom_fixed(
-    measure: Measure, device: torch.device, dtype: torch.dtype, layout: torch.memory_format
+    benchmark: BenchmarkFixture,
+    measure: Measure,
+    device: torch.device,
+    dtype: torch.dtype,
+    layout: torch.memory_format,
 ) -> None:
     lens = ZoomUnzoom(prior(device), TARGET)
     warp = lens.warp()
     maps = [m.contiguous(memory_format=layout) for m in levels(device, dtype)]
     measure(
+        benchmark,
         named("unzoom five levels, fixed", dtype, layout),
         lambda: lens.unzoom(maps, warp, strides=STRIDES),
         inputs=maps,
@@ -87,7 +98,9 @@ def test_unzoom_fixed(
 
 
 @KINDS
-def test_adaptive_path(measure: Measure, device: torch.device, kind: str) -> None:
+def test_adaptive_path(
+    benchmark: BenchmarkFixture, measure: Measure, device: torch.device, kind: str
+) -> None:
     lens = adaptive_lens(kind)
     image, maps, found = images(device), levels(device), boxes(device)
 
@@ -98,6 +111,7 @@ def test_adaptive_path(measure: Measure, device: torch.device, kind: str) -> Non
     warp = lens.warp(found)
     grids = [warp.zoom_grid(TARGET), *level_grids(warp, maps)]
     measure(
+        benchmark,
         f"boxes to unzoomed levels, {kind}",
         operation,
         inputs=[found, image, *maps],
@@ -108,9 +122,12 @@ def test_adaptive_path(measure: Measure, device: torch.device, kind: str) -> Non
     )
 
 
-def test_saliency_of_boxes(measure: Measure, device: torch.device) -> None:
+def test_saliency_of_boxes(
+    benchmark: BenchmarkFixture, measure: Measure, device: torch.device
+) -> None:
     found = boxes(device)
     measure(
+        benchmark,
         "saliency of 40 boxes",
         lambda: saliency.from_boxes(found, SOURCE, LATTICE, check=False),
         inputs=found,
@@ -121,7 +138,9 @@ def test_saliency_of_boxes(measure: Measure, device: torch.device) -> None:
 
 @pytest.mark.parametrize("check", [True, False], ids=["check", "no check"])
 @KINDS
-def test_warp_of_saliency(measure: Measure, device: torch.device, kind: str, check: bool) -> None:
+def test_warp_of_saliency(
+    benchmark: BenchmarkFixture, measure: Measure, device: torch.device, kind: str, check: bool
+) -> None:
     s = prior(device)
 
     def operation() -> tuple[Tensor, Tensor]:
@@ -129,6 +148,7 @@ def test_warp_of_saliency(measure: Measure, device: torch.device, kind: str, che
         return warp.x, warp.y
 
     measure(
+        benchmark,
         f"warp of saliency, {kind}, {'check' if check else 'no check'}",
         operation,
         inputs=s,

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from lzu.report.benchmarks import read_benchmarks
-from lzu.results.provenance import machine_name
+from benchmarks.results import read_benchmarks
+from lzu.results.provenance import cpu_model, machine_name
 
 REPOSITORY = Path(__file__).parents[2]
+CHEAP = ("-k", "saliency_of_boxes", "--threads", "1", "--rounds", "6")
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess:
+def bench(*arguments: str | Path) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "benchmarks", "--device", "cpu", *arguments],
+        [sys.executable, "-m", "pytest", "--device", "cpu", *arguments],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -22,18 +23,45 @@ def bench(*arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_a_part_of_the_benchmarks_is_measured_printed_and_not_kept(tmp_path):
-    options = ("-k", "saliency_of_boxes", "--threads", "1", "--rounds", "6")
-    done = bench(*options, "--results", str(tmp_path))
+def test_a_part_is_measured_printed_and_compared_with_the_next(tmp_path):
+    first, second = tmp_path / "new folder" / "first.json", tmp_path / "second.json"
+    done = bench("benchmarks", *CHEAP, "--benchmark-json", first)
     assert done.returncode == 0, done.stdout + done.stderr
-    path = tmp_path / "benchmarks" / machine_name() / "cpu.json"
-    value = read_benchmarks(path)
-    assert [case["name"] for case in value["cases"]] == ["saliency of 40 boxes"]
-    assert value["threads"] == 1
-    assert len(value["cases"][0]["samples_ms"]["operation"]) == 6
+    value = read_benchmarks(first)
+    (benchmark,) = value["benchmarks"]
+    case = benchmark["extra_info"]
+    assert (case["case"], case["threads"]) == ("saliency of 40 boxes", 1)
+    assert benchmark["params"] == {"device": "cpu"}
+    assert len(benchmark["stats"]["data"]) == 6
+    assert value["machine_info"]["node"] == machine_name()
+    assert value["machine_info"]["cpu"]["brand_raw"] == cpu_model()
     assert "saliency of 40 boxes" in done.stdout
-    assert f"written to {path}" in done.stdout
-    assert not (tmp_path / "measured").exists()
+    assert f"written to {first}" in done.stdout
+    assert "results/measured/ is for all cases" in done.stdout
+
+    compared = ("--benchmark-compare", first, "--benchmark-json", second)
+    done = bench("benchmarks/test_warp.py", *CHEAP, *compared)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "benchmark 'saliency of 40 boxes': 2 tests" in done.stdout
+    assert "test_saliency_of_boxes[cpu] (NOW)" in done.stdout
+    assert "machine_info is different" not in done.stdout + done.stderr
+
+
+def test_nothing_is_written_where_nothing_is_measured(tmp_path):
+    options = ("--benchmark-disable", "--benchmark-json", tmp_path / "none.json")
+    done = bench("benchmarks/test_warp.py", *CHEAP, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+    assert "written to" not in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_cases_for_a_gpu_import_without_one():
+    pytest.importorskip("triton")
+    from benchmarks import test_gpu
+
+    assert callable(test_gpu.box_nodes)
+    assert set(test_gpu.FIXED) == {"torch", "triton"}
 
 
 def test_without_the_openmmlab_packages_training_is_skipped_and_says_why():
@@ -50,12 +78,15 @@ def test_without_the_openmmlab_packages_training_is_skipped_and_says_why():
 @pytest.mark.slow
 def test_training_iterations_are_measured_against_uniform(tmp_path):
     pytest.importorskip("mmdet")
+    path = tmp_path / "training.json"
     options = ("-k", "training_throughput and lzu_fixed", "--rounds", "6")
-    done = bench(*options, "--results", str(tmp_path))
+    done = bench("benchmarks", *options, "--benchmark-json", path)
     assert done.returncode == 0, done.stdout + done.stderr
-    (case,) = read_benchmarks(tmp_path / "benchmarks" / machine_name() / "cpu.json")["cases"]
-    assert (case["baseline"], case["comparison"]) == ("uniform", "speedup")
+    (benchmark,) = read_benchmarks(path)["benchmarks"]
+    case = benchmark["extra_info"]
+    baseline = case["baseline"]
+    assert (baseline["name"], baseline["comparison"]) == ("uniform", "speedup")
     assert case["shapes"]["images"] == [4, 3, 400, 640]
     assert [(t["quantity"], t["bound"]) for t in case["targets"]] == [("speedup", 0.95)]
     # a factor of two either way would be a mistake of the benchmark
-    assert 0.5 < case["ratio"] < 2
+    assert 0.5 < baseline["ratio"] < 2
