@@ -21,8 +21,8 @@ from pytest_benchmark.stats import Stats
 
 from lzu.errors import UserError
 from lzu.files import read_json
-from lzu.results.statistics import median_interval
 from lzu.results.schema import COUNT, NON_NEGATIVE, PROVENANCE, SCALE, TEXT, closed
+from lzu.results.statistics import median_interval
 
 SCHEMA_NAME = "lzu-benchmark/2"
 
