@@ -12,13 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from lzu.results.provenance import (
-    collect_provenance,
-    cpu_model,
-    gpu_and_driver,
-    machine_name,
-    usable_cores,
-)
+from lzu.results.provenance import collect_provenance, usable_cores
 
 from .measure import Measure, clock_of, copy_bandwidth, keep_memory
 from .results import SCHEMA_NAME, kept_path, read_benchmarks
@@ -55,7 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(options.threads)
     if options.benchmark_json is None:
         devices = "-".join(_devices(config))
-        options.benchmark_json = RESULTS / "benchmarks" / machine_name() / f"{devices}.json"
+        machine = collect_provenance(config.stash[STARTED])["machine"]
+        options.benchmark_json = RESULTS / "benchmarks" / machine / f"{devices}.json"
     # Whatever is stored has its samples: the pairs are of them.
     options.benchmark_save_data = True
     # Its table is for comparisons and histograms of one operation; ours tells of a single run.
@@ -97,14 +92,16 @@ def measure(request: pytest.FixtureRequest, device: torch.device) -> Measure:
     return Measure(device, request.config.getoption("rounds"), bandwidth_of(device))
 
 
-def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+def pytest_benchmark_update_machine_info(
+    config: pytest.Config, machine_info: dict[str, Any]
+) -> None:
     """Say what results are compared by, in terms that do not change from run to run."""
-    gpu, driver = gpu_and_driver()
+    provenance = collect_provenance(config.stash[STARTED])
     machine_info |= {
-        "node": machine_name(),
-        "cpu": {"brand_raw": cpu_model(), "count": usable_cores()},
-        "gpu": gpu,
-        "driver": driver,
+        "node": provenance["machine"],
+        "cpu": {"brand_raw": provenance["cpu"], "count": provenance["cores"]},
+        "gpu": provenance["gpu"],
+        "driver": provenance["driver"],
     }
 
 
