@@ -88,13 +88,30 @@ METRICS_OF_TASK = {
     ),
 }
 
-# AP by bins of object size, the square root of a box's area in native pixels. Bins are given by
-# their lower edges; the last is open.
-SIZE_BINS = closed(
+LOWER_EDGES = {"type": "array", "items": NON_NEGATIVE, "minItems": 1, "uniqueItems": True}
+PER_BIN = {
+    "AP": {"type": "array", "items": PERCENT},
+    "boxes": {"type": "array", "items": COUNT},
+}
+# AP by bins of object size, the square root of a box's area, in native pixels and in heights of the
+# image. Bins are given by their lower edges; the last is open.
+SIZE_BINS = closed({"lower_px": LOWER_EDGES, **PER_BIN})
+SIZE_BINS_RELATIVE = closed({"lower": LOWER_EDGES, **PER_BIN})
+# COCO's three sizes relative to the image's height
+RELATIVE = closed({name: PERCENT for name in ("AP_S_rel", "AP_M_rel", "AP_L_rel")})
+# Metrics with each group of sequences left out
+JACKKNIFE = closed(
     {
-        "lower_px": {"type": "array", "items": NON_NEGATIVE, "minItems": 1, "uniqueItems": True},
-        "AP": {"type": "array", "items": PERCENT},
-        "boxes": {"type": "array", "items": COUNT},
+        "unit": {"const": "sequence"},
+        "groups": {
+            "type": "array",
+            "minItems": 2,
+            "items": {"type": "array", "minItems": 1, "items": COUNT},
+        },
+        "metrics": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": PERCENT},
+        },
     }
 )
 
@@ -114,6 +131,9 @@ METRICS_SCHEMA = {
             ),
             "metrics": {"type": "object"},
             "size_bins": SIZE_BINS,
+            "size_bins_relative": SIZE_BINS_RELATIVE,
+            "relative": RELATIVE,
+            "jackknife": JACKKNIFE,
             "config_hash": {"type": "string", "pattern": "^[0-9a-f]{8,64}$"},
             "training": closed(
                 {
@@ -126,7 +146,7 @@ METRICS_SCHEMA = {
             ),
             "provenance": PROVENANCE,
         },
-        optional=("size_bins",),
+        optional=("size_bins", "size_bins_relative", "relative", "jackknife"),
     ),
     "allOf": [
         {
@@ -216,30 +236,53 @@ def _check(value: Any, name: str, path: str | os.PathLike[str]) -> None:
         )
 
 
-def validate_metrics(value: Any, path: str | os.PathLike[str]) -> None:
-    """Check the content of a metrics file: its schema, and that its size bins fit together.
+_MEND = "delete the file and run its rule again"
 
-    Bins rise, each has an AP and a number of boxes, and an AP is null where there are no boxes.
+
+def validate_metrics(value: Any, path: str | os.PathLike[str]) -> None:
+    """Check the content of a metrics file: its schema, and that what is of one kind fits together.
+
+    Bins of size rise, each has an AP and a number of boxes, and an AP is null where there are no
+    boxes. A sequence is left out once, and a metric has a value for each group.
 
     Raises:
         UserError: naming `path`, the first offending key and what is wrong with it.
     """
     _check(value, METRICS_SCHEMA_NAME, path)
-    bins = value.get("size_bins")
-    if bins is None:
-        return
-    lower, mend = bins["lower_px"], "delete the file and run its rule again"
+    for key, lower in (("size_bins", "lower_px"), ("size_bins_relative", "lower")):
+        if key in value:
+            _check_bins(value[key], key, lower, path)
+    if "jackknife" in value:
+        _check_jackknife(value["jackknife"], path)
+
+
+def _check_bins(bins: dict[str, Any], key: str, edges: str, path: str | os.PathLike[str]) -> None:
+    lower = bins[edges]
     if lower != sorted(lower):
-        raise UserError(f"{path}: size_bins.lower_px: {lower} do not rise; {mend}")
+        raise UserError(f"{path}: {key}.{edges}: {lower} do not rise; {_MEND}")
     for name in ("AP", "boxes"):
         if len(bins[name]) != len(lower):
             raise UserError(
-                f"{path}: size_bins.{name}: {len(bins[name])} values for {len(lower)} bins; {mend}"
+                f"{path}: {key}.{name}: {len(bins[name])} values for {len(lower)} bins; {_MEND}"
             )
     for edge, score, boxes in zip(lower, bins["AP"], bins["boxes"], strict=True):
         if (score is None) != (boxes == 0):
+            unit = " px" if edges.endswith("_px") else ""
             raise UserError(
-                f"{path}: size_bins: from {edge:g} px: AP {score} with {boxes} boxes; {mend}"
+                f"{path}: {key}: from {edge:g}{unit}: AP {score} with {boxes} boxes; {_MEND}"
+            )
+
+
+def _check_jackknife(jackknife: dict[str, Any], path: str | os.PathLike[str]) -> None:
+    groups = jackknife["groups"]
+    sequences = [one for group in groups for one in group]
+    if len(set(sequences)) != len(sequences):
+        raise UserError(f"{path}: jackknife.groups: a sequence is in two groups; {_MEND}")
+    for name, values in jackknife["metrics"].items():
+        if len(values) != len(groups):
+            raise UserError(
+                f"{path}: jackknife.metrics.{name}: {len(values)} values for {len(groups)} groups; "
+                f"{_MEND}"
             )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lzu.errors import UserError
 from lzu.files import write_text
-from lzu.tasks.detection2d.image_scores import Found, Truth, image_ap
+from lzu.tasks.detection2d.image_scores import Found, Truth, image_aps
 
 LEAST_BOXES = 3
 """Boxes that an image must have to be picked."""
@@ -55,15 +55,12 @@ def score_images(
     method: Mapping[int, Found],
 ) -> list[ImageScore]:
     """Score every image, by image id. `names` are the files' names, of all images."""
+    images = sorted(names)
+    true = [truths[image] for image in images]
+    before, after = (image_aps([one[i] for i in images], true) for one in (uniform, method))
     return [
-        ImageScore(
-            image,
-            names[image],
-            truths[image].count,
-            image_ap(uniform[image], truths[image]),
-            image_ap(method[image], truths[image]),
-        )
-        for image in sorted(names)
+        ImageScore(image, names[image], truths[image].count, *scores)
+        for image, *scores in zip(images, before, after, strict=True)
     ]
 
 

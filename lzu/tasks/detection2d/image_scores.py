@@ -7,12 +7,14 @@ image if each class lay in a place of its own and all were called alike. Boxes a
 top, width, height in pixels, as in COCO files. Pure NumPy.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lzu.tasks.detection2d.coco import MOST_DETECTIONS, RECALLS, THRESHOLDS
+from lzu.tasks.detection2d.coco import MOST_DETECTIONS, THRESHOLDS, average_of_curve
+from lzu.tasks.detection2d.matching import Boxes, Objects, match
 
 
 @dataclass(frozen=True)
@@ -51,78 +53,62 @@ class Found:
         return Found(self.boxes[kept], self.labels[kept], self.scores[kept])
 
 
-def overlaps(found: Found, truth: Truth) -> NDArray[np.floating]:
-    """The intersection over union (n, m) of each detection with each true box.
+def find(
+    found: Sequence[Found], truths: Sequence[Truth], thresholds: NDArray[np.floating]
+) -> list[NDArray[np.integer]]:
+    """Which true box each detection finds, at each threshold of IoU, in each of several images.
 
-    With a crowd it is the intersection over the detection's area, as in COCO; between classes, -1.
-    """
-    a, b = found.boxes[:, None], truth.boxes[None]
-    start = np.maximum(a[..., :2], b[..., :2])
-    end = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
-    shared = np.clip(end - start, 0, None).prod(axis=-1)
-    own, true = a[..., 2:].prod(axis=-1), b[..., 2:].prod(axis=-1)
-    union = np.where(truth.crowd, own, own + true - shared)
-    ratio = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return np.where(found.labels[:, None] == truth.labels[None], ratio, -1.0)
-
-
-def match(found: Found, truth: Truth, thresholds: NDArray[np.floating]) -> NDArray[np.integer]:
-    """Which true box each detection finds, at each threshold; COCO's greedy matching.
-
-    Detections take, in the order given (by falling score, see `Found.best`), the free true box of
-    their class with the largest overlap; of equal ones the last; a crowd, which any number may
-    take, only if there is none else.
+    Args:
+        found: by falling score (see `Found.best`); COCO's matching, within classes.
+        thresholds: (T,).
 
     Returns:
-        (thresholds, n), an index into `truth`, or -1 for none.
+        Of each image (T, n), indices into its `Truth`, or -1 for none.
     """
-    shape = (len(thresholds), len(found.scores))
-    taken = np.zeros((len(thresholds), len(truth.labels)), bool)
-    matches = np.full(shape, -1)
-    if not taken.size:
-        return matches
-    rows, last = np.arange(len(thresholds)), taken.shape[1] - 1
-    # COCO lowers a threshold of 1 by this much, so that equal boxes pass it.
-    limits = np.minimum(thresholds, 1 - 1e-10)[:, None]
-    for n, ratio in enumerate(overlaps(found, truth)):
-        fits = (ratio >= limits) & ~taken
-        proper = fits & ~truth.crowd
-        fits = np.where(proper.any(axis=1, keepdims=True), proper, fits)
-        best = last - np.where(fits, ratio, -1.0)[:, ::-1].argmax(axis=1)
-        some = fits[rows, best]
-        matches[some, n] = best[some]
-        taken[rows[some], best[some]] = ~truth.crowd[best[some]]
-    return matches
+    if not truths:
+        return []
+    many = np.array([len(one.labels) for one in found])
+    few = np.array([len(one.labels) for one in truths])
+    labels = np.concatenate([one.labels for one in (*found, *truths)])
+    classes, label = np.unique(labels, return_inverse=True)
+    image = np.concatenate([np.repeat(np.arange(len(truths)), count) for count in (many, few)])
+    place = image * len(classes) + label
+    own, true = place[: many.sum()], place[many.sum() :]
+    detected, annotated = np.argsort(own, kind="stable"), np.argsort(true, kind="stable")
+    crowd = np.concatenate([one.crowd for one in truths])[annotated]
+    boxes = np.concatenate([one.boxes for one in truths])[annotated]
+    objects = Objects(true[annotated], boxes, crowd, ~crowd[:, None])
+    matches = np.full((len(own), len(thresholds)), -1)
+    first = np.cumsum(few) - few
+    candidates = Boxes(own[detected], np.concatenate([one.boxes for one in found])[detected])
+    for chosen, taken in match(candidates, objects, thresholds):
+        rows, taken = detected[chosen], taken[:, 0]
+        matches[rows] = np.where(taken < 0, -1, annotated[taken] - first[image[rows], None])
+    return np.split(matches.T, np.cumsum(many)[:-1], axis=1)
 
 
-def image_ap(found: Found, truth: Truth) -> float | None:
-    """The image's AP in percent, over IoU .5:.05:.95, all classes in one curve; see the module.
+def image_aps(found: Sequence[Found], truths: Sequence[Truth]) -> list[float | None]:
+    """Each image's AP in percent, over IoU .5:.05:.95, all classes in one curve; see the module.
 
     The `MOST_DETECTIONS` of highest score count, whatever their class, where COCO takes so many
     of each. None if nothing is to be found.
     """
+    best = [one.best(MOST_DETECTIONS) for one in found]
+    matches = find(best, truths, THRESHOLDS)
+    return [_ap(*one) for one in zip(matches, truths, strict=True)]
+
+
+def image_ap(found: Found, truth: Truth) -> float | None:
+    """`image_aps` of one image."""
+    return image_aps([found], [truth])[0]
+
+
+def _ap(matches: NDArray[np.integer], truth: Truth) -> float | None:
     if not truth.count:
         return None
-    best = found.best(MOST_DETECTIONS)
-    matches = match(best, truth, THRESHOLDS)
-    in_crowd = (matches >= 0) & truth.crowd[matches] if len(truth.crowd) else matches >= 0
-    return 100 * float(
-        np.mean(
-            [
-                _interpolated_precision(row[~ignored] >= 0, truth.count)
-                for row, ignored in zip(matches, in_crowd, strict=True)
-            ]
-        )
-    )
-
-
-def _interpolated_precision(right: NDArray[np.bool_], count: int) -> float:
-    """COCO's 101-point average of precision; `right` is by falling score."""
-    hits = np.cumsum(right)
-    # the best precision at this recall or a higher one
-    precision = np.maximum.accumulate((hits / np.arange(1, len(right) + 1))[::-1])[::-1]
-    places = np.searchsorted(hits / count, RECALLS, side="left")
-    return float(np.append(precision, 0.0)[np.minimum(places, len(right))].mean())
+    counted = (matches < 0) | ~truth.crowd[matches]
+    curves = [row[own] >= 0 for row, own in zip(matches, counted, strict=True)]
+    return 100 * float(np.mean([average_of_curve(curve, truth.count) for curve in curves]))
 
 
 @dataclass(frozen=True)
@@ -142,7 +128,7 @@ class Outcome:
 def outcome(found: Found, truth: Truth, *, score: float, overlap: float = 0.5) -> Outcome:
     """Compare the detections of at least `score` with the truth, at an overlap (IoU)."""
     shown = found.best(MOST_DETECTIONS).above(score)
-    [matches] = match(shown, truth, np.array([overlap]))
+    [[matches]] = find([shown], [truth], np.array([overlap]))
     missed = ~truth.crowd
     missed[matches[matches >= 0]] = False
     right = matches >= 0

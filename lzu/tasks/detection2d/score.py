@@ -1,6 +1,5 @@
 """COCO average precision of a run's predictions (no torch, no mm*)."""
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,18 +12,20 @@ from lzu.experiments.run import Run
 from lzu.files import read_json, write_json
 from lzu.results.provenance import collect_provenance
 from lzu.results.schema import METRICS_SCHEMA_NAME, validate_metrics
-from lzu.tasks.detection2d.evaluation import average_precision_by_size
+from lzu.tasks.detection2d.coco import percent
+from lzu.tasks.detection2d.evaluation import Evaluation, Precision, evaluate, precision
+from lzu.tasks.detection2d.jackknife import Metric, leave_one_out, sequence_groups
+from lzu.tasks.detection2d.sizes import (
+    COCO_RANGES,
+    RELATIVE_EDGES,
+    SIZE_EDGES,
+    image_height,
+    relative_ranges,
+    size_ranges,
+)
 
-# COCO's ranges of area in square pixels, both ends included.
-COCO_RANGES = {
-    "AP": (0.0, 1e10),
-    "AP_S": (0.0, 32.0**2),
-    "AP_M": (32.0**2, 96.0**2),
-    "AP_L": (96.0**2, 1e10),
-}
-SIZE_EDGES = (0, 8, 16, 24, 32, 48, 64, 96, 128, 192)
-"""Lower edges of the finer bins of object size, the square root of the box's area in native pixels;
-the last bin is open."""
+# Indices of COCO's thresholds 0.5 and 0.75.
+AT_ONE_THRESHOLD = {"AP50": 0, "AP75": 5}
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,18 @@ class Scores:
 
     Attributes:
         metrics: COCO's six figures, in percent.
-        size_bins: the AP of each of `SIZE_EDGES`, and the number of annotated boxes.
+        size_bins: the AP of each bin of `SIZE_EDGES`, and the number of annotated boxes.
+        relative: COCO's three sizes relative to the image's height (`relative_ranges`), in percent.
+        size_bins_relative: like `size_bins`, of `RELATIVE_EDGES`.
+        jackknife: these nine metrics with groups of sequences left out (`leave_one_out`); None
+            with fewer than two sequences, or if the images do not tell theirs.
     """
 
     metrics: dict[str, float | None]
     size_bins: dict[str, list[Any]]
-
-
-def size_ranges(edges: tuple[int, ...] = SIZE_EDGES) -> list[tuple[float, float]]:
-    """The ranges of area of bins with these lower edges; a box on an edge is in the upper bin."""
-    uppers = [*(float(np.nextafter(edge**2, 0)) for edge in edges[1:]), 1e10]
-    return list(zip((float(edge**2) for edge in edges), uppers, strict=True))
+    relative: dict[str, float | None]
+    size_bins_relative: dict[str, list[Any]]
+    jackknife: dict[str, Any] | None
 
 
 def average_precision(truth: dict[str, Any], predictions: list[dict[str, Any]]) -> Scores:
@@ -51,22 +53,53 @@ def average_precision(truth: dict[str, Any], predictions: list[dict[str, Any]]) 
 
     No detections at all score zero wherever there is something to detect.
 
-    Raises UserError if a prediction names an image or a category that `truth` does not have.
+    Raises UserError if a prediction names an image or a category that `truth` does not have, or if
+    the images have several heights.
     """
-    ranges = np.array([*COCO_RANGES.values(), *size_ranges()])
-    precision = average_precision_by_size(truth, predictions, ranges)
-    means = [_percent(value) for value in precision.mean()]
-    coco = len(COCO_RANGES)
-    halves = {name: precision.mean(threshold)[0] for name, threshold in (("AP50", 0), ("AP75", 5))}
-    metrics = dict(zip(COCO_RANGES, means[:coco], strict=True))
-    metrics |= {name: _percent(value) for name, value in halves.items()}
-    boxes = precision.objects.sum(axis=0)[coco:]
-    bins = {"lower_px": list(SIZE_EDGES), "AP": means[coco:], "boxes": boxes.tolist()}
-    return Scores(metrics, bins)
+    height = image_height(truth)
+    named = COCO_RANGES | relative_ranges(height)
+    bins, relative_bins = size_ranges(), size_ranges(height=height)
+    # at the paper's height most are there twice
+    ranges, place = np.unique(
+        np.array([*named.values(), *bins, *relative_bins]), axis=0, return_inverse=True
+    )
+    where = place.reshape(-1).tolist()
+    evaluation = evaluate(truth, predictions, ranges)
+    whole = precision(evaluation)
+    mean = whole.mean()
+    metrics: dict[str, Metric] = {name: (a, None) for name, a in zip(named, where, strict=False)}
+    metrics |= {name: (metrics["AP"][0], t) for name, t in AT_ONE_THRESHOLD.items()}
+    values = {
+        name: percent((mean if t is None else whole.mean(t))[a]) for name, (a, t) in metrics.items()
+    }
+    relative = {name: values.pop(name) for name in relative_ranges(height)}
+    finer = where[len(named) :]
+    return Scores(
+        values,
+        {"lower_px": list(SIZE_EDGES), **_bins(whole, finer[: len(bins)])},
+        relative,
+        {"lower": list(RELATIVE_EDGES), **_bins(whole, finer[len(bins) :])},
+        _jackknife(truth, evaluation, metrics),
+    )
 
 
-def _percent(value: float) -> float | None:
-    return None if math.isnan(value) else round(100 * float(value), 4)
+def _bins(whole: Precision, ranges: list[int]) -> dict[str, list[Any]]:
+    boxes = whole.objects.sum(axis=0)
+    mean = whole.mean()
+    return {"AP": [percent(mean[a]) for a in ranges], "boxes": [int(boxes[a]) for a in ranges]}
+
+
+def _jackknife(
+    truth: dict[str, Any], evaluation: Evaluation, metrics: dict[str, Metric]
+) -> dict[str, Any] | None:
+    sequence = {image["id"]: image.get("sid") for image in truth["images"]}
+    if None in sequence.values():
+        return None
+    groups = sequence_groups(list(sequence.values()))
+    if groups is None:
+        return None
+    of_image = np.array([sequence[image] for image in evaluation.images.tolist()])
+    return leave_one_out(evaluation, of_image, groups, metrics)
 
 
 def score(run: Run, paths: Paths) -> None:
@@ -104,6 +137,9 @@ def score(run: Run, paths: Paths) -> None:
         },
         "metrics": found.metrics,
         "size_bins": found.size_bins,
+        "size_bins_relative": found.size_bins_relative,
+        "relative": found.relative,
+        **({} if found.jackknife is None else {"jackknife": found.jackknife}),
         "config_hash": training["config_hash"],
         "training": training["training"],
         "provenance": collect_provenance(started),

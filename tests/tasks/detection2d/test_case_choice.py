@@ -89,6 +89,7 @@ def test_images_are_scored_by_id(truth, found):
     assert (first.image, first.boxes, first.gain) == (2, 0, None)
     assert (second.image, second.boxes, second.uniform) == (7, 3, 0)
     assert second.gain == second.method > 30
+    assert score_images({}, {}, {}, {}) == []
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """The AP of an image, against pycocotools on images of one class in which classes lie apart."""
 
-import contextlib
-import io
-
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
-from lzu.tasks.detection2d.image_scores import Found, Truth, image_ap, match, outcome, overlaps
+from lzu.tasks.detection2d.image_scores import Found, Truth, find, image_ap, image_aps, outcome
+from tests.tasks.detection2d.reference import CATEGORIES, evaluated, scenes
 
 APART = 10_000
 """Pixels between the classes, so that no box of one meets any of another."""
@@ -14,8 +13,6 @@ APART = 10_000
 
 def coco_ap(found, truth):
     """The image's AP in percent by pycocotools: one class, each label moved to its own place."""
-    coco = pytest.importorskip("pycocotools.coco")
-    from pycocotools.cocoeval import COCOeval
 
     def records(boxes, labels, **fields):
         moved = np.array(boxes, float)
@@ -27,26 +24,18 @@ def coco_ap(found, truth):
                 "category_id": 1,
                 "bbox": list(box),
                 "area": box[2] * box[3],
-                "iscrowd": 0,
                 **{key: values[n].item() for key, values in fields.items()},
             }
             for n, box in enumerate(moved.tolist())
         ]
 
-    with contextlib.redirect_stdout(io.StringIO()):
-        gt = coco.COCO()
-        gt.dataset = {
-            "images": [{"id": 1, "width": 100, "height": 100}],
-            "categories": [{"id": 1, "name": "any"}],
-            "annotations": records(truth.boxes, truth.labels, iscrowd=truth.crowd.astype(int)),
-        }
-        gt.createIndex()
-        dt = gt.loadRes(records(found.boxes, found.labels, score=found.scores))
-        evaluation = COCOeval(gt, dt, "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return 100 * evaluation.stats[0]
+    truths = {
+        "images": [{"id": 1, "width": 100, "height": 100}],
+        "categories": [{"id": 1, "name": "any"}],
+        "annotations": records(truth.boxes, truth.labels, iscrowd=truth.crowd.astype(int)),
+    }
+    detections = records(found.boxes, found.labels, score=found.scores)
+    return 100 * evaluated(truths, detections, [(0, 1e10)]).eval["precision"].mean()
 
 
 def scene(seed, crowds=False):
@@ -104,7 +93,9 @@ def truth(*rows):
 
 def test_known_values():
     two = truth((0, 0, 10, 10, 0), (50, 50, 10, 10, 1))
-    assert image_ap(found((0, 0, 10, 10, 0, 0.9), (50, 50, 10, 10, 1, 0.8)), two) == 100
+    assert image_ap(found((0, 0, 10, 10, 0, 0.9), (50, 50, 10, 10, 1, 0.8)), two) == pytest.approx(
+        100
+    )
     # recall 0.5 at precision 1: 51 of 101 points
     assert image_ap(found((0, 0, 10, 10, 0, 0.9)), two) == pytest.approx(5100 / 101)
     # classes rank in one list: a mistake in the one that is surer than what the other has right
@@ -119,23 +110,60 @@ def test_an_image_of_crowds_alone_has_no_score():
     assert image_ap(found((0, 0, 10, 10, 0, 0.9)), crowd) is None
 
 
-def test_overlap_is_of_one_class_and_of_a_crowd_its_share():
-    given = Truth(
-        boxes((0, 0, 10, 10), (0, 0, 10, 10), (0, 0, 100, 100)),
-        np.array([0, 1, 0]),
-        np.array([False, False, True]),
-    )
-    assert overlaps(found((5, 0, 10, 10, 0, 1)), given).tolist() == [
-        [pytest.approx(1 / 3), -1, 1.0]
-    ]
-
-
 def test_the_surer_detection_takes_the_box():
     pair = found((0, 0, 10, 10, 0, 0.5), (1, 0, 10, 10, 0, 0.9)).best(10)
-    assert match(pair, truth((0, 0, 10, 10, 0)), np.array([0.5, 0.95])).tolist() == [
-        [0, -1],
-        [-1, 0],
-    ]
+    [matches] = find([pair], [truth((0, 0, 10, 10, 0))], np.array([0.5, 0.95]))
+    assert matches.tolist() == [[0, -1], [-1, 0]]
+
+
+def test_images_are_scored_together_as_alone():
+    pairs = [scene(seed, crowds=True) for seed in range(30)]
+    pairs[3:3] = [(found(), truth()), (found((0, 0, 1, 1, 0, 1)), truth()), (found(), pairs[0][1])]
+    founds, truths = zip(*pairs, strict=True)
+    alone = [image_ap(*pair) for pair in pairs]
+    assert image_aps(founds, truths) == alone
+    assert (alone[3], alone[4], alone[5]) == (None, None, 0)
+    assert image_aps([], []) == []
+
+
+def of_image(records, image, scores):
+    own = [one for one in records if one["image_id"] == image]
+    boxes = np.array([one["bbox"] for one in own], float).reshape(-1, 4)
+    labels = np.array([one["category_id"] for one in own], int)
+    last = [one["score" if scores else "iscrowd"] for one in own]
+    if scores:
+        return Found(boxes, labels, np.array(last, float))
+    return Truth(boxes, labels, np.array(last, bool))
+
+
+@settings(max_examples=150, deadline=None)
+@given(scenes())
+def test_who_is_matched_is_pycocotools_matching(scene):
+    """At an IoU of 0.5: every detection's state, and every true box's."""
+    coco, detections = scene
+    theirs = evaluated(coco, detections, [(0, 1e10)], thresholds=[0.5])
+    images = sorted(image["id"] for image in coco["images"])
+    for place, one in enumerate(theirs.evalImgs):
+        category, image = CATEGORIES[place // len(images)], images[place % len(images)]
+        given_truth = of_image(coco["annotations"], image, scores=False)
+        result = outcome(of_image(detections, image, scores=True), given_truth, score=0.0)
+        own, true = result.found.labels == category, given_truth.labels == category
+        if one is None:
+            assert not own.any()
+            assert not true.any()
+            continue
+        matched, ignored = one["dtMatches"][0] > 0, one["dtIgnore"][0].astype(bool)
+        assert result.right[own].tolist() == (matched & ~ignored).tolist()
+        assert result.wrong[own].tolist() == (~matched).tolist()
+        missed = [
+            number
+            for number, state, crowd in zip(
+                one["gtIds"], one["gtMatches"][0], one["gtIgnore"], strict=True
+            )
+            if state == 0 and not crowd
+        ]
+        numbers = [r["id"] for r in coco["annotations"] if r["image_id"] == image]
+        assert [numbers[n] for n in np.flatnonzero(result.missed & true)] == sorted(missed)
 
 
 def test_what_is_shown_is_right_wrong_or_missed():

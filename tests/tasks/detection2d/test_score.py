@@ -4,17 +4,17 @@ import copy
 
 import numpy as np
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from lzu.errors import UserError
 from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_json
 from lzu.results.schema import DETECTION2D_METRICS
-from lzu.tasks.detection2d.evaluation import average_precision_by_size
-from lzu.tasks.detection2d.score import COCO_RANGES, average_precision, score, size_ranges
+from lzu.tasks.detection2d.evaluation import evaluate, precision
+from lzu.tasks.detection2d.score import average_precision, score
+from lzu.tasks.detection2d.sizes import COCO_RANGES, size_ranges
 from tests.prepared import copy_of
+from tests.tasks.detection2d.reference import evaluated, precision_of
 from tests.tasks.detection2d.untrained import save_predictions
 
 
@@ -121,34 +121,81 @@ def busy():
     }, found
 
 
-def test_it_is_pycocotools_average_precision(busy, capsys):
+def test_it_is_pycocotools_average_precision(busy):
     truth, found = busy
     ranges = [*COCO_RANGES.values(), *size_ranges()]
-    ours = average_precision_by_size(truth, found, np.array(ranges))
-    coco = COCO()
-    coco.dataset = copy.deepcopy(truth)
-    coco.createIndex()
-    evaluation = COCOeval(coco, coco.loadRes(copy.deepcopy(found)), "bbox")
-    evaluation.params.areaRng, evaluation.params.areaRngLbl = ranges, [str(r) for r in ranges]
-    evaluation.params.maxDets = [100]
-    evaluation.evaluate()
-    evaluation.accumulate()
-    theirs = evaluation.eval["precision"][..., 0].mean(axis=1)
-    theirs[theirs < 0] = np.nan
+    ours = precision(evaluate(truth, found, np.array(ranges))).values
+    theirs = precision_of(evaluated(truth, found, ranges))
     assert np.isfinite(theirs).sum() > 300
     assert len(np.unique(theirs[np.isfinite(theirs)])) > 150
-    np.testing.assert_allclose(ours.values, theirs, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
     scores = average_precision(truth, found)
-    evaluation = COCOeval(coco, coco.loadRes(copy.deepcopy(found)), "bbox")
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
-    capsys.readouterr()
-    expected = dict(zip(DETECTION2D_METRICS, 100 * evaluation.stats[:6], strict=True))
-    assert scores.metrics == pytest.approx(expected, abs=1e-4)
+    coco = np.nanmean(theirs[:, :, :4], axis=1)
+    halves = {"AP50": coco[0, 0], "AP75": coco[5, 0]}
+    expected = dict(zip(COCO_RANGES, coco.mean(axis=0), strict=True)) | halves
+    assert set(expected) == set(DETECTION2D_METRICS)
+    assert scores.metrics == pytest.approx({k: 100 * v for k, v in expected.items()}, abs=1e-4)
     whole, bins = sum(1 for r in truth["annotations"] if not r["iscrowd"]), scores.size_bins
-    assert sum(bins["boxes"]) == whole
+    assert sum(bins["boxes"]) == whole == sum(scores.size_bins_relative["boxes"])
+
+
+def resized(truth, found, height):
+    """Boxes and images of another size, height 400 to `height`."""
+    truth, found = copy.deepcopy((truth, found))
+    for one in (*truth["annotations"], *found):
+        one["bbox"] = [v * height / 400 for v in one["bbox"]]
+    for one in truth["annotations"]:
+        one["area"] *= (height / 400) ** 2
+    for one in truth["images"]:
+        one["height"] = height
+    return truth, found
+
+
+def test_relative_sizes_do_not_depend_on_the_resolution(busy):
+    small = average_precision(*busy)
+    large = average_precision(*resized(*busy, 1200))
+    names = ("AP_S", "AP_M", "AP_L")
+    assert list(small.relative) == [f"{name}_rel" for name in names]
+    assert small.relative == large.relative
+    assert small.size_bins_relative == large.size_bins_relative
+    assert small.size_bins != large.size_bins
+    assert list(large.relative.values()) == [large.metrics[name] for name in names]
+    for key in ("AP", "boxes"):
+        assert large.size_bins[key] == large.size_bins_relative[key]
+    assert small.size_bins_relative["lower"][:3] == [0, 8 / 1200, 16 / 1200]
+    assert len(small.size_bins_relative["AP"]) == 10
+
+
+def test_images_of_several_heights_are_an_error(busy):
+    busy[0]["images"][3]["height"] = 401
+    with pytest.raises(UserError, match=r"\[400, 401\] px"):
+        average_precision(*busy)
+
+
+def test_sequences_are_left_out_in_turn(busy):
+    truth, found = busy
+    assert average_precision(truth, found).jackknife is None
+    for image in truth["images"]:
+        image["sid"] = image["id"] % 3 + 5
+    scores = average_precision(truth, found)
+    assert scores.jackknife["groups"] == [[5], [6], [7]]
+    whole = scores.metrics | scores.relative
+    assert set(scores.jackknife["metrics"]) == set(whole)
+    for n, sid in enumerate((5, 6, 7)):
+        images = [image for image in truth["images"] if image["sid"] != sid]
+        ids = {image["id"] for image in images}
+        rest, left = (
+            [one for one in records if one["image_id"] in ids]
+            for records in (truth["annotations"], found)
+        )
+        alone = average_precision({**truth, "images": images, "annotations": rest}, left)
+        values = {name: value[n] for name, value in scores.jackknife["metrics"].items()}
+        assert values == pytest.approx(alone.metrics | alone.relative, abs=1e-4)
+        assert values != pytest.approx(whole, abs=1e-4)
+    for image in truth["images"]:
+        image["sid"] = 5
+    assert average_precision(truth, found).jackknife is None
 
 
 @pytest.mark.parametrize(
@@ -164,6 +211,11 @@ def test_predictions_of_something_else_are_not_scored(suite, results, tmp_path, 
     stamp = {"config_hash": content["config_hash"], "training": {**training, "images_per_s": None}}
     write_json(paths.run(run, "train.json"), stamp)
     score(run, paths)
+    written = read_json(paths.run(run, "metrics.json"))
+    assert len(written["size_bins_relative"]["AP"]) == 10
+    assert set(written["relative"]) == {"AP_S_rel", "AP_M_rel", "AP_L_rel"}
+    # there is one sequence
+    assert "jackknife" not in written
     for value in ("other", None):
         write_json(path, {**content, key: value})
         with pytest.raises(UserError, match=said):
