@@ -4,15 +4,17 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lzu.errors import UserError
 
 if TYPE_CHECKING:
-    from lzu.experiments.config import Search, Suite
-    from lzu.experiments.paths import Paths
+    from lzu.experiments.context import Context
     from lzu.experiments.run import Run
+
+Options = argparse.Namespace
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lzu", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    def verb(name: str, function, help: str, *, of_run: bool = False) -> argparse.ArgumentParser:
+    def verb(
+        name: str, function: Callable[..., None], help: str, *, of_run: bool = False
+    ) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=help, description=help)
         sub.set_defaults(verb=function)
         default = os.environ.get("LZU_CONFIG")
@@ -61,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         )
         sub.add_argument("--results", type=Path, default=Path("results"), help="results folder")
         sub.add_argument("--threads", type=int, help="bound on CPU threads")
+        sub.add_argument("--task", help="one of the suite's (default: each, or the only one)")
         if of_run:
-            sub.add_argument("--task", default="detection2d")
             sub.add_argument("--method", required=True)
             sub.add_argument("--from", dest="from_scale", type=float, default=1.0)
             sub.add_argument("--to", dest="to_scale", type=float, required=True)
@@ -77,19 +81,25 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     verb("world", _world, "write the synthetic dataset of a suite")
-    sub = verb("prepare", _prepare, "check a split of the dataset and write its COCO file")
-    sub.add_argument("--split", choices=("train", "val"), required=True)
-    verb("weights", _weights, "fetch and check the weights that runs start from")
-    verb("prior", _prior, "make the fixed saliency prior and its picture")
+    for name, function, help in (
+        ("check", _check, "look at everything in a split that training would stumble over"),
+        ("prepare", _prepare, "convert a split of the dataset"),
+    ):
+        sub = verb(name, function, help)
+        sub.add_argument("--split", choices=("train", "val"), required=True)
     verb("split", _split, "split the training set in two by sequence, for the search")
-    verb("search-priors", _search_priors, "make the priors of the search, all amplitudes at once")
-    sub = verb("picture", _picture, "draw a frame zoomed and unzoomed, and the boxes' sizes")
+    verb("weights", _weights, "fetch and check the weights that runs start from")
+    sub = verb("prior", _prior, "make a fixed saliency prior")
+    sub.add_argument("--split", default="train", help="of which data (default: train)")
+    sub.add_argument("--name", help="of the prior (default: that of the first table's runs)")
+    verb("draw-prior", _draw_prior, "draw the prior and its warp")
+    sub = verb("picture", _picture, "draw a frame zoomed and unzoomed, and the training data")
     sub.add_argument("--to", dest="to_scale", type=float, default=0.5)
     verb("analysis", _analysis, "measure Eq. 18 and draw the figures of the paper's analysis")
     sub = verb("train", _train, "train a run; goes on where a killed one stopped", of_run=True)
     sub.add_argument("--processes", type=int, default=1, help="GPUs that train together")
     sub.add_argument("--launcher", choices=("none", "pytorch"), default="none")
-    verb("predict", _predict, "detect on the validation images", of_run=True)
+    verb("predict", _predict, "predict on the validation data", of_run=True)
     sub = verb("cases", _cases, "draw where a run gains and loses most (Figure 6)", of_run=True)
     sub.add_argument("--count", type=int, help="gains to show, and losses")
     sub.add_argument("--least-boxes", type=int, help="that an image must have")
@@ -103,190 +113,193 @@ def _parser() -> argparse.ArgumentParser:
     verb("score", _score, "score a run's predictions", of_run=True)
     verb("time", _time, "measure the latency of every method and scale, interleaved")
     for name, function, help in (
-        ("collect", _collect, "gather all result files of a suite into one table"),
+        ("collect", _collect, "gather all result files of a suite into one table a task"),
         ("tables", _tables, "build the tables"),
         ("figures", _figures, "draw the figures"),
-        ("show", _show, "print Table 1 and the paths of everything made"),
+        ("show", _show, "print the main tables and the paths of everything made"),
     ):
         sub = verb(name, function, help)
         sub.add_argument(
             "--mode", choices=("compute", "cached"), help="instead of what the suite file says"
         )
-    verb("keep", _keep, "copy a suite's result files to results/measured/ for version control")
+    verb("keep", _keep, "copy finished results to results/measured/ for version control")
+    verb("list", _list, "show every planned run and its state: made, kept, stale, missing")
     return parser
 
 
-def _suite(options: argparse.Namespace) -> "tuple[Suite, Paths]":
-    from lzu.experiments.config import load_suite
-    from lzu.experiments.paths import Paths
+def _contexts(options: Options) -> "list[Context]":
+    """The chosen task of the suite, or all that it has."""
+    from lzu.experiments.context import contexts
+    from lzu.experiments.suite import load_suite
+    from lzu.tasks import TASKS
 
-    suite = load_suite(options.config)
+    suite = load_suite(options.config, TASKS)
     if getattr(options, "mode", None):
         suite = suite.model_copy(update={"mode": options.mode})
-    return suite, Paths(suite, options.results)
+    if options.task is not None:
+        suite.block(options.task)
+    found = contexts(suite, TASKS, options.results)
+    return [context for name, context in found.items() if options.task in (None, name)]
 
 
-def _run(options: argparse.Namespace) -> "tuple[Suite, Paths, Run]":
-    from lzu.experiments.plan import evaluated_runs
+def _context(options: Options) -> "Context":
+    """The one task that is meant."""
+    found = _contexts(options)
+    if len(found) > 1:
+        names = ", ".join(context.task.name for context in found)
+        raise UserError(f"--task: the suite has several; choose one of {names}")
+    return found[0]
+
+
+def _run(options: Options) -> "tuple[Context, Run]":
     from lzu.experiments.run import Run, parse_options
 
-    suite, paths = _suite(options)
+    context = _context(options)
     run = Run(
-        suite.suite,
-        options.task,
+        context.suite.suite,
+        context.task.name,
         options.method,
         options.from_scale,
         options.to_scale,
         options.seed,
         parse_options(options.option),
     )
-    if run not in evaluated_runs(suite):
-        raise UserError(
-            f"{options.config}: the suite does not plan {run.path}; add its method, scale, "
-            "options and seed there"
-        )
-    return suite, paths, run
+    return context, context.require(run)
 
 
-def _world(options: argparse.Namespace) -> None:
-    from lzu.tasks.detection2d.data import write_world
-
-    write_world(*_suite(options), jobs=options.threads or 1)
-
-
-def _prepare(options: argparse.Namespace) -> None:
-    from lzu.tasks.detection2d.data import prepare_split
-
-    prepare_split(*_suite(options), options.split, jobs=options.threads or 1)
+def _world(options: Options) -> None:
+    context = _context(options)
+    context.task.step("write_world")(context, jobs=options.threads or 1)
 
 
-def _weights(options: argparse.Namespace) -> None:
+def _check(options: Options) -> None:
+    context = _context(options)
+    context.task.step("check")(context, options.split, jobs=options.threads or 1)
+
+
+def _prepare(options: Options) -> None:
+    context = _context(options)
+    context.task.step("prepare")(context, options.split)
+
+
+def _split(options: Options) -> None:
+    context = _context(options)
+    context.task.step("split")(context)
+
+
+def _weights(options: Options) -> None:
+    context = _context(options)
+    weights = context.settings.model.initial_weights
+    if weights is None:
+        raise UserError(f"{options.config}: {context.task.name}.model.initial_weights is not set")
     from lzu.engine.weights import fetch
 
-    suite, paths = _suite(options)
-    weights = suite.detection2d.model.initial_weights
-    if weights is None:
-        raise UserError(f"{options.config}: detection2d.model.initial_weights is not set")
-    fetch(weights, paths.weights(weights))
+    fetch(weights, context.paths.weights(weights))
 
 
-def _prior(options: argparse.Namespace) -> None:
-    from lzu.engine.prior import draw_prior, make_prior
+def _prior(options: Options) -> None:
+    context = _context(options)
+    spec = _main_prior(context)
+    if options.name is not None:
+        spec = context.find_prior(options.split, options.name)
+    from lzu.engine.prior import make_prior
 
-    suite, paths = _suite(options)
-    settings = suite.detection2d.prior
-    out = paths.prior(settings)
-    prior = make_prior(paths.annotations("train"), settings, out)
-    picture = paths.prior_picture(settings)
-    draw_prior(prior, settings.fwhm, picture, picture.with_suffix(".json"))
-
-
-def _split(options: argparse.Namespace) -> None:
-    from lzu.datasets.argoverse_hd.split import write_split
-
-    suite, paths = _suite(options)
-    search = _search(suite, options)
-    write_split(
-        paths.annotations("train"),
-        paths.annotations("search_train"),
-        paths.annotations("search_val"),
-        paths.search_split,
-        share=search.validation_share,
-        seed=search.split_seed,
-    )
+    make_prior(context, spec)
 
 
-def _search_priors(options: argparse.Namespace) -> None:
-    from lzu.engine.prior import make_priors
-    from lzu.experiments.plan import search_priors
-
-    suite, paths = _suite(options)
-    _search(suite, options)
-    outs = {paths.prior(settings, "search_train"): settings for settings in search_priors(suite)}
-    if not outs:
-        raise UserError(f"{options.config}: no run of detection2d.search zooms by a prior")
-    make_priors(paths.annotations("search_train"), outs)
+def _main_prior(context: "Context") -> Any:
+    if context.main_prior is None:
+        raise UserError(f"{context.task.name}: no planned run zooms by a prior")
+    return context.main_prior
 
 
-def _search(suite: "Suite", options: argparse.Namespace) -> "Search":
-    if suite.detection2d.search is None:
-        raise UserError(f"{options.config}: detection2d.search is not set")
-    return suite.detection2d.search
+def _draw_prior(options: Options) -> None:
+    context = _context(options)
+    spec = _main_prior(context)
+    from lzu.engine.prior import draw_prior
+    from lzu.results.prior import load_prior
+
+    prior = load_prior(context.paths.prior(spec))
+    draw_prior(prior, spec.settings.fwhm, context.paths.prior_picture(spec))
 
 
-def _picture(options: argparse.Namespace) -> None:
+def _picture(options: Options) -> None:
+    context = _context(options)
+    spec = _main_prior(context)
     from lzu.engine.pictures import draw_zoom
-    from lzu.files import read_json
-    from lzu.report.pictures.boxes import plot_box_statistics
 
-    suite, paths = _suite(options)
-    boxes = read_json(paths.annotations("train"))
-    plot_box_statistics(boxes, paths.figures, paths.box_statistics.stem, forms=("png",))
-    draw_zoom(suite, paths, options.to_scale, paths.zoom_picture)
+    context.task.step("draw_data")(context, context.paths.data_picture())
+    draw_zoom(context, spec, options.to_scale, context.paths.zoom_picture())
 
 
-def _analysis(options: argparse.Namespace) -> None:
+def _analysis(options: Options) -> None:
+    context = _context(options)
+    spec = _main_prior(context)
     from lzu.engine.analysis import analyse
 
-    analyse(*_suite(options))
+    analyse(context, spec)
 
 
-def _train(options: argparse.Namespace) -> None:
+def _train(options: Options) -> None:
     from lzu.engine.devices import gpus_for, train_together
 
-    suite, paths, run = _run(options)
+    context, run = _run(options)
+    from lzu.results.stamps import is_trained, stamp
+
+    if options.launcher == "none" and is_trained(context, run):
+        print(f"{run.path}: trained already, of the same settings and data", file=sys.stderr)
+        return
     with gpus_for(options.processes, options.launcher):
         from lzu.engine.session import training_session
         from lzu.engine.train import train, training_folder
-        from lzu.tasks.detection2d.build import run_stamp
 
         if options.launcher != "none":
-            train(suite, run, paths, workers=_loaders(options), launcher=options.launcher)
+            train(context, run, workers=_loaders(options), launcher=options.launcher)
             return
-        with training_session(training_folder(run, paths), run_stamp(suite, run, paths)):
+        with training_session(training_folder(context, run), stamp(context, run)):
             if options.processes > 1:
                 train_together(options.processes, options.arguments)
             else:
-                train(suite, run, paths, workers=_loaders(options))
+                train(context, run, workers=_loaders(options))
 
 
-def _predict(options: argparse.Namespace) -> None:
+def _predict(options: Options) -> None:
     from lzu.engine.devices import gpus_for
 
-    suite, paths, run = _run(options)
+    context, run = _run(options)
+    from lzu.results.predictions import is_predicted
+
+    if is_predicted(context, run):
+        print(f"{run.path}: predicted already, of the same weights and data", file=sys.stderr)
+        return
     with gpus_for(1):
-        from lzu.tasks.detection2d.predict import predict
+        from lzu.engine.predict import predict
 
-        predict(suite, run, paths, workers=_loaders(options))
+        predict(context, run, workers=_loaders(options))
 
 
-def _cases(options: argparse.Namespace) -> None:
+def _cases(options: Options) -> None:
     from lzu.engine.devices import gpus_for
 
-    suite, paths, run = _run(options)
+    context, run = _run(options)
     with gpus_for(1):
-        from lzu.tasks.detection2d.cases import Choice, draw_cases
-
         chosen = _given(count=options.count, least_boxes=options.least_boxes, score=options.score)
-        draw_cases(suite, run, paths, Choice(**chosen))
+        context.task.step("cases")(context, run, **chosen)
 
 
-def _stream(options: argparse.Namespace) -> None:
+def _stream(options: Options) -> None:
     from lzu.engine.devices import gpus_for
 
-    suite, paths, run = _run(options)
-    settings = suite.detection2d.stream
+    context, run = _run(options)
+    settings = context.settings.stream
     sequence = settings.sequence if options.sequence is None else options.sequence
     with gpus_for(1):
-        from lzu.tasks.detection2d.streaming import stream
-
-        stream(
-            suite,
+        context.task.step("stream")(
+            context,
             run,
-            paths,
             sequence=sequence,
             frames=settings.frames if options.frames is None else options.frames,
-            out=paths.stream(run, sequence) if options.out is None else options.out,
+            out=context.paths.stream(run, sequence) if options.out is None else options.out,
             workers=_loaders(options),
             **_given(picture_score=options.score, fps=options.fps),
         )
@@ -300,7 +313,7 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _loaders(options: argparse.Namespace) -> int:
+def _loaders(options: Options) -> int:
     """Processes that load images: beside a GPU every thread but one; on a CPU none, which would
     take the network's own cores."""
     import torch
@@ -308,50 +321,65 @@ def _loaders(options: argparse.Namespace) -> int:
     return max(0, (options.threads or 1) - 1) if torch.cuda.is_available() else 0
 
 
-def _score(options: argparse.Namespace) -> None:
-    from lzu.tasks.detection2d.score import score
+def _score(options: Options) -> None:
+    from lzu.engine.score import score
 
-    _, paths, run = _run(options)
-    score(run, paths)
+    score(*_run(options))
 
 
-def _time(options: argparse.Namespace) -> None:
+def _time(options: Options) -> None:
     from lzu.engine.devices import gpus_for
 
+    context = _context(options)
     with gpus_for(1):
-        from lzu.engine.time import time_suite
+        from lzu.engine.time import time_task
 
-        time_suite(*_suite(options))
-
-
-def _collect(options: argparse.Namespace) -> None:
-    from lzu.report.suite import collect_suite
-
-    collect_suite(*_suite(options))
+        time_task(context)
 
 
-def _tables(options: argparse.Namespace) -> None:
-    from lzu.report.suite import make_tables
+def _collect(options: Options) -> None:
+    from lzu.report.make import collect_task
 
-    make_tables(*_suite(options))
-
-
-def _figures(options: argparse.Namespace) -> None:
-    from lzu.report.suite import make_figures
-
-    make_figures(*_suite(options))
+    for context in _contexts(options):
+        collect_task(context)
 
 
-def _show(options: argparse.Namespace) -> None:
-    from lzu.report.suite import show
+def _tables(options: Options) -> None:
+    from lzu.report.make import make_tables
 
-    show(*_suite(options))
+    for context in _contexts(options):
+        make_tables(context)
 
 
-def _keep(options: argparse.Namespace) -> None:
-    from lzu.report.suite import keep
+def _figures(options: Options) -> None:
+    from lzu.report.make import make_figures
 
-    keep(*_suite(options))
+    for context in _contexts(options):
+        make_figures(context)
+
+
+def _show(options: Options) -> None:
+    from lzu.report.make import show
+
+    show(_contexts(options))
+
+
+def _keep(options: Options) -> None:
+    from lzu.results.keep import keep
+
+    for context in _contexts(options):
+        done = keep(context)
+        print(
+            f"{context.task.name}: kept {done.copied} files in {context.paths.suite.measured}; "
+            f"removed {done.removed} of earlier ones"
+        )
+
+
+def _list(options: Options) -> None:
+    from lzu.results.states import print_states
+
+    for context in _contexts(options):
+        print_states(context)
 
 
 if __name__ == "__main__":

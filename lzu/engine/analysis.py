@@ -4,7 +4,6 @@ The warp of Eq. 18 and of Figures 5 and 10 is the suite's fixed prior's; Figures
 saliency of the boxes in one frame, where separable and nonseparable warps differ more.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +13,11 @@ from torch import Tensor
 
 import lzu
 from lzu.engine.level_error import level_error
-from lzu.engine.pictures import as_image, busiest_frame
-from lzu.experiments import config
-from lzu.experiments.config import Suite, frame_size
-from lzu.experiments.paths import Paths
+from lzu.engine.pictures import Frame
+from lzu.experiments.context import Context
+from lzu.experiments.paths import ANALYSIS_FIGURES
+from lzu.experiments.settings import frame_size
+from lzu.experiments.task import PriorSpec
 from lzu.files import write_json
 from lzu.report.figures.axis import AxisInverse, write_axis
 from lzu.report.figures.lattices import LatticePicture, LatticeQuality, write_lattices
@@ -37,48 +37,19 @@ COARSENESS = (1e6, 15, 10, 7.5, 5, 3, 2, 1.5, 1)
 PICTURED = (15, 10, 5, 1)
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A frame (H, W, 3) uint8 RGB with its boxes (n, 4), and what its saliency is made with."""
-
-    image: np.ndarray
-    boxes: np.ndarray
-    settings: config.Prior
-    scale: float
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.image.shape[0], self.image.shape[1]
-
-    def saliency(self, lattice: tuple[int, int]) -> Tensor:
-        """Return the saliency of the boxes, (1, 1, h, w) float64."""
-        return lzu.saliency.from_boxes(
-            torch.from_numpy(self.boxes).double(),
-            image_size=self.size,
-            lattice=lattice,
-            amplitude=self.settings.amplitude,
-            bandwidth=self.settings.bandwidth,
-        )
-
-    def zoomed(self, warp: lzu.Warp) -> np.ndarray:
-        """Return the frame under `warp`, of its own size, uint8."""
-        pixels = torch.from_numpy(self.image).permute(2, 0, 1)[None].float()
-        return as_image(warp.zoom(pixels, self.size))
-
-
-def analyse(suite: Suite, paths: Paths) -> None:
+def analyse(context: Context, spec: PriorSpec) -> None:
     """Write Eq. 18's errors as JSON and draw the four figures."""
     started = datetime.now(UTC)
-    task = suite.detection2d
-    prior = load_prior(paths.prior(task.prior), native_size=task.dataset.native_size)
+    paths, native = context.paths, context.settings.dataset.native_size
+    prior = load_prior(paths.prior(spec), native_size=native)
     saliency = torch.from_numpy(prior.saliency).double()
-    write_json(paths.level_error, level_error(suite, prior, started))
-    image, boxes = busiest_frame(paths.annotations("val"), Path(task.dataset.root))
-    frame = Frame(image, boxes, task.prior, SCALE)
-    attraction, variants, axis, lattices = paths.analysis_figures
+    fwhm, lattice = spec.settings.fwhm, spec.settings.lattice
+    write_json(paths.level_error, level_error(context.suite.suite, fwhm, prior, started))
+    frame = context.task.step("frame")(context)
+    attraction, variants, axis, lattices = ANALYSIS_FIGURES
     draw_attraction(frame, paths.figures, attraction)
-    draw_variants(frame, paths.figures, variants)
-    warp = lzu.Warp.from_saliency(saliency, fwhm=task.prior.fwhm)
+    draw_variants(frame, lattice, paths.figures, variants)
+    warp = lzu.Warp.from_saliency(saliency, fwhm=fwhm)
     write_axis(paths.figures, axis, invert_axis(warp))
     qualities, pictures = shrink_lattice(warp, frame)
     write_lattices(paths.figures, lattices, qualities, pictures)
@@ -104,9 +75,9 @@ def draw_attraction(frame: Frame, folder: Path, name: str) -> None:
     )
 
 
-def draw_variants(frame: Frame, folder: Path, name: str) -> None:
+def draw_variants(frame: Frame, lattice: tuple[int, int], folder: Path, name: str) -> None:
     """Draw Figure 3: one frame's warp in its four variants."""
-    saliency = frame.saliency(frame.settings.lattice)
+    saliency = frame.saliency(lattice)
     fwhm = FRAME_FWHM * (saliency.shape[2] - 1) / 30
     variants = []
     for title, separable, anti_crop in (
@@ -157,7 +128,7 @@ def shrink_lattice(
     warp: lzu.Warp, frame: Frame
 ) -> tuple[list[LatticeQuality], list[LatticePicture]]:
     """Return Figure 10's numbers and pictures: `warp` through ever finer lattices, to its own."""
-    size = frame_size(frame.size, frame.scale)
+    size = frame_size(frame.size, SCALE)
     pixels = grid(*size).flatten(1, 2)
     scale = torch.tensor([size[1] - 1, size[0] - 1])
     qualities, pictures = [], []

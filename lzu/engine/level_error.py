@@ -10,7 +10,6 @@ from torch import Tensor
 import lzu
 from lzu.core.lattice import Size
 from lzu.core.pyramid import downsampled_grid
-from lzu.experiments.config import Suite
 from lzu.results.prior import Prior
 from lzu.results.provenance import collect_provenance
 from lzu.results.schema import LEVEL_CELLS, LEVEL_ERROR_SCHEMA_NAME, LEVEL_UNITS
@@ -21,7 +20,7 @@ DIVISORS = (2, 4, 8)
 GRIDS = (((600, 960), (600, 960)), ((608, 960), (76, 120)))
 
 
-def level_error(suite: Suite, prior: Prior, started: datetime) -> dict[str, Any]:
+def level_error(suite: str, fwhm: float, prior: Prior, started: datetime) -> dict[str, Any]:
     """Return the content of a file of Eq. 18's errors for the warp of a prior, in float64.
 
     Eq. 18 averages ||T^-1(x) - T_d^-1(x)|| over x in Grid(H'/d, W'/d), with T_d^-1 downsampled from
@@ -29,11 +28,10 @@ def level_error(suite: Suite, prior: Prior, started: datetime) -> dict[str, Any]
     the zoomed image's or those of the first level, so all these readings are measured, for the
     prior's separable warp (which the paper means) and for its nonseparable one.
     """
-    settings = suite.detection2d.prior
     saliency = torch.from_numpy(prior.saliency).double()
     readings = []
     for separable in (True, False):
-        warp = lzu.Warp.from_saliency(saliency, fwhm=settings.fwhm, separable=separable).fixed()
+        warp = lzu.Warp.from_saliency(saliency, fwhm=fwhm, separable=separable).fixed()
         for image, finest in GRIDS:
             for cells in LEVEL_CELLS:
                 levels = [level(warp, image, finest, cells, divisor) for divisor in DIVISORS]
@@ -48,9 +46,9 @@ def level_error(suite: Suite, prior: Prior, started: datetime) -> dict[str, Any]
                 )
     return {
         "schema": LEVEL_ERROR_SCHEMA_NAME,
-        "suite": suite.suite,
+        "suite": suite,
         "prior": {"parameters": prior.parameters, "source": prior.source},
-        "warp": {"lattice": list(warp.lattice), "fwhm": settings.fwhm, "anti_crop": True},
+        "warp": {"lattice": list(warp.lattice), "fwhm": fwhm, "anti_crop": True},
         "dtype": "float64",
         "readings": readings,
         "provenance": collect_provenance(started),

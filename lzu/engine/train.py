@@ -1,4 +1,4 @@
-"""Training one run, resumable to the iteration."""
+"""Training one run of any task, resumable to the iteration."""
 
 import copy
 import math
@@ -12,28 +12,22 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+import lzu.engine.progress
+import lzu.models.draws  # noqa: F401  (these register what the config below names)
+from lzu.engine.build import enter_scope, named_errors
 from lzu.engine.progress import Progress
+from lzu.engine.trained import save_trained
+from lzu.engine.weights import describe_initial_weights
 from lzu.errors import UserError
-from lzu.experiments.config import Suite
-from lzu.experiments.paths import Paths
-from lzu.experiments.run import ADAPTIVE, Run
-from lzu.files import write_atomic, write_json
+from lzu.experiments.context import Context
+from lzu.experiments.run import Run
+from lzu.files import read_json, write_json
 from lzu.models.compat import safe_resume
 from lzu.results.provenance import collect_provenance
-from lzu.tasks.detection2d.build import (
-    annotation_info,
-    dataset_config,
-    enter_mmdet,
-    model_config,
-    run_stamp,
-)
-from lzu.tasks.detection2d.initial import describe_initial_weights, load_initial_weights
-from lzu.tasks.detection2d.online import validation_sequences
+from lzu.results.stamps import RECORD, stamp
 
 
-def train(
-    suite: Suite, run: Run, paths: Paths, *, workers: int = 0, launcher: str = "none"
-) -> None:
+def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none") -> None:
     """Train `run`; write its `checkpoint.pth` and `train.json`.
 
     A training that was killed goes on from its last checkpoint in the run's `training/` folder,
@@ -49,52 +43,46 @@ def train(
             f"{run.path}: models are trained on images of native size (--from 1) alone; this run "
             f"evaluates the weights of {run.trained.path}: train that, and predict this"
         )
-    stamp = run_stamp(suite, run, paths)
-    if run.method in ADAPTIVE:
-        # The trained model is of no use without: better to hear of it now than after training.
-        validation_sequences(paths, run.split("val"))
-    folder = training_folder(run, paths)
-    enter_mmdet()
+    mark = stamp(context, run)
+    step = context.task.step
+    step("check_trainable")(context, run)
+    folder = training_folder(context, run)
+    enter_scope(context)
     if launcher != "none" and not torch.cuda.is_available():
         # mmengine would set a CUDA device; it leaves a group alone that is there already.
         torch.distributed.init_process_group("gloo")
-    settings = _runner_config(suite, run, paths, folder, workers, launcher)
-    try:
+    settings = _runner_config(context, run, folder, workers, launcher)
+    with named_errors("model.overrides"):
         runner = Runner.from_cfg(settings)
-    except (KeyError, TypeError, AssertionError) as error:
-        raise UserError(
-            f"model.overrides: the detector cannot be built with them: {error}"
-        ) from error
     model = _bare(runner.model)
-    weights = suite.detection2d.model.initial_weights
+    weights = context.settings.model.initial_weights
     if weights is not None and not (folder / "last_checkpoint").is_file():
         # mmengine would do this when training starts, over the loaded weights.
         model.init_weights()
-        load_initial_weights(model, paths.weights(weights))
+        step("fit_weights")(model, context.paths.weights(weights))
     progress = next(hook for hook in runner.hooks if isinstance(hook, Progress))
     with safe_resume():
         runner.train()
     if not is_main_process():
         return
-    with write_atomic(paths.run(run, "checkpoint.pth")) as temporary:
-        state = {k: v.cpu() for k, v in model.state_dict().items()}
-        about = {"run": run.as_dict(), "config_hash": stamp}
-        torch.save({"state_dict": state, "about": about}, temporary)
+    save_trained(context, run, model.state_dict(), mark)
     provenance = collect_provenance(started)
     duration = provenance["duration_s"]
+    schedule = context.settings.schedule
     iterations = runner.max_iters - progress.first
-    images = iterations * suite.detection2d.schedule.batch
     write_json(
-        paths.run(run, "train.json"),
+        context.paths.run(run, RECORD),
         {
             "run": run.as_dict(),
-            "config_hash": stamp,
+            "stamp": mark,
             "training": {
-                "initial_weights": describe_initial_weights(suite.detection2d.model),
+                "initial_weights": describe_initial_weights(context.settings.model),
                 "iterations": runner.max_iters,
-                "epochs": suite.detection2d.schedule.epochs,
+                "epochs": schedule.epochs,
                 "duration_s": duration,
-                "images_per_s": round(images / duration, 2) if iterations else None,
+                "images_per_s": (
+                    round(iterations * schedule.batch / duration, 2) if iterations else None
+                ),
             },
             # of a resumed training, times and losses are those of its last session
             "resumed_at": progress.first or None,
@@ -104,50 +92,51 @@ def train(
     )
 
 
-def training_folder(run: Run, paths: Paths) -> Path:
+def training_folder(context: Context, run: Run) -> Path:
     """Where a training keeps its checkpoints while it goes on."""
-    return paths.run(run, "training")
+    return context.paths.run(run, "training")
 
 
 def _bare(model: Any) -> Any:
     return model.module if hasattr(model, "module") else model
 
 
-def _runner_config(
-    suite: Suite, run: Run, paths: Paths, folder: Path, workers: int, launcher: str
-) -> Config:
-    task = suite.detection2d
-    schedule = task.schedule
+def iterations_of(context: Context, run: Run) -> tuple[int, int]:
+    """Iterations of an epoch, and of the whole training; UserError if the warm-up is longer."""
+    schedule = context.settings.schedule
+    images = read_json(context.paths.about(run.split("train")))["images"]
+    per_epoch = math.ceil(images / schedule.batch)
+    iterations = schedule.epochs * per_epoch
+    if schedule.warmup_iterations >= iterations:
+        raise UserError(
+            f"schedule.warmup_iterations: {schedule.warmup_iterations} are not fewer than the "
+            f"training's {iterations} iterations; lower it or train for more epochs"
+        )
+    return per_epoch, iterations
+
+
+def _runner_config(context: Context, run: Run, folder: Path, workers: int, launcher: str) -> Config:
+    settings, step = context.settings, context.task.step
+    schedule = settings.schedule
     world = int(os.environ["WORLD_SIZE"]) if launcher == "pytorch" else 1
     if schedule.batch % world:
         raise UserError(
             f"schedule.batch: {schedule.batch} images cannot be shared by {world} GPUs; "
             "use a number of GPUs that divides it"
         )
-    dataset = dataset_config(suite, run, paths, "train", schedule.flip)
-    images = annotation_info(paths.annotations(run.split("train")))["images"]
-    per_epoch = math.ceil(images / schedule.batch)
-    iterations = schedule.epochs * per_epoch
+    dataset = step("dataset_config")(context, run, "train", schedule.flip)
+    per_epoch, iterations = iterations_of(context, run)
     warmup = schedule.warmup_iterations
-    if warmup >= iterations:
-        raise UserError(
-            f"schedule.warmup_iterations: {warmup} are not fewer than the training's {iterations} "
-            "iterations; lower it or train for more epochs"
-        )
-    optimizer = {**copy.deepcopy(schedule.optimizer), "lr": task.methods[run.method].learning_rate}
+    rate = settings.methods[run.method].learning_rate
+    optimizer = {**copy.deepcopy(schedule.optimizer), "lr": rate}
     clip = None if schedule.clip_norm is None else {"max_norm": schedule.clip_norm}
     linear_decay = {"type": "PolyLR", "power": 1.0, "eta_min": 0.0, "by_epoch": False}
     warm = {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0}
     batch = schedule.batch // world
-    cascade = math.ceil(task.adaptive.cascade_from_epoch * per_epoch)
-    if run.method == "lzu_adaptive" and cascade >= iterations:
-        raise UserError(
-            f"adaptive.cascade_from_epoch: {task.adaptive.cascade_from_epoch:g} leaves none of the "
-            f"training's {iterations} iterations to the cascade; lower it"
-        )
+    name = f"{run.task} {run.method} {run.variant} seed{run.seed}"
     return Config(
         {
-            "model": model_config(suite, run, paths),
+            "model": step("model_config")(context, run),
             "work_dir": str(folder),
             "experiment_name": "training",
             "launcher": launcher,
@@ -162,7 +151,7 @@ def _runner_config(
             },
             "resume": True,
             "randomness": {"seed": run.seed},
-            "default_scope": "mmdet",
+            "default_scope": context.task.scope,
             "log_level": "ERROR",
             "train_dataloader": {
                 "batch_size": batch,
@@ -188,15 +177,8 @@ def _runner_config(
                 },
             },
             "custom_hooks": [
-                {
-                    "type": "LZUProgress",
-                    "name": f"{run.method} {run.variant} seed{run.seed}",
-                },
-                *(
-                    [{"type": "LZUCascade", "first_iteration": cascade}]
-                    if run.method == "lzu_adaptive"
-                    else []
-                ),
+                {"type": "LZUProgress", "name": name},
+                *step("training_hooks")(context, run, per_epoch, iterations),
             ],
         }
     )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lzu.errors import UserError
-from lzu.experiments.config import Weights
+from lzu.experiments.settings import Model, Weights
 from lzu.files import write_atomic
 
 
@@ -43,6 +43,17 @@ def fetch(weights: Weights, target: Path) -> None:
                 f"model.initial_weights.sha256: {source} has {found}, not {weights.sha256}; "
                 "the download is damaged or it is another file"
             )
+
+
+def describe_initial_weights(model: Model) -> str:
+    """What the results say: a checkpoint by name and checksum, or `scratch`."""
+    if model.initial_weights is not None:
+        name = model.initial_weights.source.rsplit("/", 1)[-1]
+        return f"{name} (sha256 {model.initial_weights.sha256[:8]})"
+    backbone = model.overrides.get("backbone", {})
+    if "init_cfg" in backbone and backbone["init_cfg"] is None:
+        return "scratch"
+    return "the backbone's init_cfg (see model.base); the rest from scratch"
 
 
 def read_checkpoint(path: Path) -> Any:

@@ -1,69 +1,98 @@
-"""What a run's trained weights depend on, so that they are made again when it changes."""
+"""What a run's trained weights depend on: they are made again when it changes, and only then."""
 
+import hashlib
+import json
 from typing import Any
 
-from lzu.experiments.config import Adaptive, Detection2d, Prior, Suite
-from lzu.experiments.run import ADAPTIVE, SEARCH, Run
+from pydantic import BaseModel
+
+from lzu.experiments.context import Context
+from lzu.experiments.methods import METHODS
+from lzu.experiments.run import Run
+
+# Of every task's block: what bears on no weights, or is looked at run by run below.
+SHARED = ("methods", "seeds", "timing", "prior")
 
 
-def saliency_settings(task: Detection2d, run: Run) -> tuple[Prior, Adaptive]:
-    """The settings of fixed and of adaptive saliency, with those of the run's own options."""
-    own = {name: float(value) for name, value in run.options if name in ("amplitude", "fwhm")}
-    return task.prior.model_copy(update=own), task.adaptive.model_copy(update=own)
+def digest(value: Any) -> str:
+    """16 hexadecimal digits that identify a JSON-able value, whatever the order of its keys.
+
+    Raises:
+        TypeError, ValueError: for what JSON cannot hold, NaN and infinity among it.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
-def training_identity(suite: Suite, run: Run) -> dict[str, Any]:
+def training_identity(context: Context, run: Run) -> dict[str, Any]:
     """Everything in the suite that the weights of `run` depend on; of which it is `trained`.
 
     A change here makes a run stale; timing rounds, mode, other methods' settings and the like are
-    left out on purpose.
+    left out on purpose. So is where the data lies and how it is checked: its content counts, by
+    its fingerprint (see `lzu.results.stamps`). Settings that have their default are left out too,
+    so that a new one, whose default is what was done before, makes nothing stale; in turn a default
+    must never change its value (a test holds them).
     """
-    task = suite.detection2d
-    own = {"prior", "adaptive", "learned", "fovea", "upsampling", "search"}
-    settings = task.model_dump(mode="json", exclude={"methods", "seeds", "timing", "stream"} | own)
-    # The root's content counts, by its fingerprint (run_stamp); where it lies does not.
-    for key in ("image_check", "root"):
-        settings["dataset"].pop(key)
-    if task.dataset.synthetic is not None:
-        world = settings["dataset"]["synthetic"]
-        trained_on = {k: v for k, v in world.items() if not k.startswith("val_")}
-        settings["dataset"]["synthetic"] = trained_on
-    settings["schedule"].pop("checkpoint_every")
-    if task.model.initial_weights is not None:
-        settings["model"]["initial_weights"].pop("source")
+    task, settings = context.task, context.settings
+    left_out = {*SHARED, *task.not_trained, *_method_blocks(settings)}
+    block = said(settings, left_out)
+    dataset = block.pop("dataset", {})
+    for key in ("image_check", "tolerate", "root"):
+        dataset.pop(key, None)
+    dataset["synthetic"] = settings.dataset.world_of("train")
+    block.get("schedule", {}).pop("checkpoint_every", None)
+    block.get("model", {}).get("initial_weights", {}).pop("source", None)
     return {
         "run": run.trained.as_dict(),
-        "learning_rate": task.methods[run.method].learning_rate,
-        **settings,
-        **_saliency_identity(task, run),
-        **_split_identity(task, run),
+        "learning_rate": settings.methods[run.method].learning_rate,
+        "dataset": dataset,
+        **{name: values for name, values in block.items() if values},
+        **saliency_identity(context, run),
+        **task.identity(settings, run),
     }
 
 
-def _split_identity(task: Detection2d, run: Run) -> dict[str, Any]:
-    """How the data was split, for a run of the search; its content has a fingerprint of its own."""
-    if SEARCH not in run.options or task.search is None:
+def said(block: BaseModel, left_out: set[str] | None = None) -> dict[str, Any]:
+    """The settings of a block that do not have their default."""
+    values: dict[str, Any] = block.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
+    return values
+
+
+def _method_blocks(settings: BaseModel) -> set[str]:
+    named = {method.block for method in METHODS.values() if method.block}
+    return named & set(type(settings).model_fields)
+
+
+def saliency_identity(context: Context, run: Run) -> dict[str, Any]:
+    """The settings of a run's saliency and warp, its own options included."""
+    method = run.about
+    if method.saliency == "none":
         return {}
-    return {"split": task.search.model_dump(include={"validation_share", "split_seed"})}
+    found: dict[str, Any] = {"saliency": method.saliency}
+    own = own_settings(context, run)
+    if own is not None:
+        found[str(method.block)] = said(own, set(method.drops))
+    spec = context.prior_of(run)
+    if spec is None:
+        # of the prior's settings, its lattice alone
+        return {**found, "lattice": list(context.settings.prior.lattice)}
+    widths = {"fwhm"} if own is not None and "fwhm" in type(own).model_fields else set()
+    return {**found, "prior": said(spec.settings, widths)}
 
 
-def _saliency_identity(task: Detection2d, run: Run) -> dict[str, Any]:
-    """The settings of a run's saliency and warp."""
-    method = run.method
-    fixed, previous = saliency_settings(task, run)
-    prior = fixed.model_dump(mode="json")
-    lattice = prior["lattice"]
-    if method == "lzu_fixed":
-        return {"prior": prior}
-    if method == "fovea":
-        return {"prior": {**prior, "fwhm": task.fovea.fwhm}}
-    if method == "lzu_learned":
-        return {"lattice": lattice, "learned": task.learned.model_dump(mode="json")}
-    if method in ADAPTIVE:
-        # The score threshold too, though without a cascade it bears on predictions alone: these are
-        # stamped with the same hash.
-        adaptive = previous.model_dump(mode="json")
-        if method != "lzu_adaptive":
-            adaptive.pop("cascade_from_epoch")
-        return {"lattice": lattice, "adaptive": adaptive}
-    return {}
+def own_settings(context: Context, run: Run) -> BaseModel | None:
+    """The block of the run's method's own settings, with those of its options in their place; None
+    if the method has none."""
+    block = run.about.block
+    if block is None:
+        return None
+    own: BaseModel = getattr(context.settings, block)
+    given = {name: value for name, value in run.options if name in type(own).model_fields}
+    # checked as the suite's own are
+    return type(own).model_validate({**own.model_dump(), **given})
+
+
+def own_block(context: Context, run: Run) -> dict[str, Any]:
+    """All of `own_settings` that bear on the run's method, by name."""
+    own = own_settings(context, run)
+    return {} if own is None else own.model_dump(mode="json", exclude=set(run.about.drops))

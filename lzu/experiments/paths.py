@@ -4,10 +4,12 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lzu.experiments.config import Prior, Suite, Weights
 from lzu.experiments.run import Run
+from lzu.experiments.settings import Weights
+from lzu.experiments.suite import Suite
+from lzu.experiments.task import PriorSpec
 
-LEVEL_ERROR = Path("analysis") / "level_error.json"
+LEVEL_ERROR = "level_error.json"
 ANALYSIS_FIGURES = (
     "figure2_attraction",
     "figure3_variants",
@@ -40,39 +42,80 @@ class Paths:
         return self.results / "measured" / self.suite.suite
 
     @property
-    def collected(self) -> Path:
-        """All results in one long table."""
-        return self.root / "collected.csv"
+    def published(self) -> Path:
+        """The paper's numbers."""
+        return self.results / "published"
+
+    @property
+    def made(self) -> Path:
+        """Where tables and figures go: what is made of kept results never replaces one's own."""
+        return self.root / "cached" if self.suite.mode == "cached" else self.root
 
     @property
     def tables(self) -> Path:
         """The folder of the tables."""
-        return self.root / "tables"
+        return self.made / "tables"
+
+    @property
+    def report(self) -> Path:
+        """The offline report."""
+        return self.made / "report.zip"
+
+
+@dataclass(frozen=True)
+class TaskPaths:
+    """The files of one task of a suite; `dataset` is the name of its data."""
+
+    suite: Paths
+    task: str
+    dataset: str
+
+    @property
+    def root(self) -> Path:
+        """The suite's folder."""
+        return self.suite.root
+
+    @property
+    def tables(self) -> Path:
+        """The folder of all tables of the suite."""
+        return self.suite.tables
 
     @property
     def figures(self) -> Path:
-        """The folder of the figures."""
-        return self.root / "figures"
+        """The folder of the task's figures."""
+        return self.suite.made / "figures" / self.task
+
+    @property
+    def collected(self) -> Path:
+        """All results of the task in one long table."""
+        return self.suite.made / "collected" / f"{self.task}.csv"
+
+    @property
+    def data(self) -> Path:
+        """The prepared data."""
+        return self.root / "data" / self.dataset
 
     def annotations(self, split: str) -> Path:
-        """The validated COCO file of `split`: train, val, or search_train and search_val."""
-        return self.root / "data" / "argoverse_hd" / f"{split}.json"
+        """The prepared annotations of `split`: train, val, or search_train and search_val."""
+        return self.data / f"{split}.json"
+
+    def about(self, split: str) -> Path:
+        """What is known of the prepared `split`: fingerprint, source, counts. A small file that
+        stays the same, byte by byte, when equal data is prepared again."""
+        return self.data / f"{split}.about.json"
 
     def findings(self, split: str) -> Path:
         """The validator's report on `split`."""
-        return self.root / "data" / "argoverse_hd" / f"{split}.findings.json"
+        return self.data / f"{split}.findings.json"
 
     @property
     def search_split(self) -> Path:
         """How the training set was split for the search."""
-        return self.root / "data" / "argoverse_hd" / "search_split.json"
+        return self.data / "search_split.json"
 
-    def prior(self, settings: Prior, split: str = "train") -> Path:
-        """The fixed saliency of the boxes of `split`, made with `settings`."""
-        rows, columns = settings.lattice
-        name = f"{rows}x{columns}-a{settings.amplitude:g}-b{settings.bandwidth:g}"
-        folder = self.root / "priors" / "detection2d"
-        return (folder if split == "train" else folder / split) / f"{name}.npz"
+    def prior(self, spec: PriorSpec) -> Path:
+        """The file of a fixed prior."""
+        return self.root / "priors" / self.task / spec.split / f"{spec.name}.npz"
 
     def run(self, run: Run, name: str) -> Path:
         """The file `name` in the folder of `run`."""
@@ -86,44 +129,42 @@ class Paths:
         """The fetched copy of a checkpoint that runs start from."""
         return self.root / "weights" / f"{weights.sha256}.pth"
 
-    def prior_picture(self, settings: Prior) -> Path:
-        """The picture of a prior and of the warp that it gives at `settings.fwhm`."""
-        npz = self.prior(settings)
-        return npz.with_name(f"{npz.stem}-fwhm{settings.fwhm:g}.png")
+    def analysis_figures(self) -> list[Path]:
+        """The figures of the paper's analysis, 2, 3, 5 and 10."""
+        return [self.figures / f"{name}.png" for name in ANALYSIS_FIGURES]
 
-    @property
     def zoom_picture(self) -> Path:
         """One frame, zoomed and unzoomed."""
         return self.figures / "zoom_unzoom.png"
 
-    @property
-    def box_statistics(self) -> Path:
-        """How large the training boxes are, and where."""
-        return self.figures / "box_statistics.png"
+    def data_picture(self) -> Path:
+        """What the training data looks like, in numbers."""
+        return self.figures / "data.png"
+
+    def prior_picture(self, spec: PriorSpec) -> Path:
+        """The picture of a prior and of the warp that it gives at its settings' `fwhm`."""
+        npz = self.prior(spec)
+        return npz.with_name(f"{npz.stem}-fwhm{spec.settings.fwhm:g}.png")
 
     def cases_picture(self, run: Run) -> Path:
         """The images where a run gains and loses most against uniform (Figure 6)."""
-        return self.figures / f"figure6_{_flat(run)}.png"
+        return self.figures / f"figure6_{flat(run)}.png"
 
     def stream(self, run: Run, sequence: int | str) -> Path:
         """What `run` saw and found, frame by frame, in a validation sequence (its sid or name)."""
-        return self.root / "streams" / f"{_flat(run)}_{sequence}.npz"
+        return self.root / "streams" / self.task / f"{flat(run)}_{sequence}.npz"
 
     @property
     def level_error(self) -> Path:
         """The errors of downsampled inverses (Eq. 18)."""
-        return self.root / LEVEL_ERROR
+        return self.root / "analysis" / self.task / LEVEL_ERROR
 
-    def kept_level_errors(self) -> list[Path]:
-        """Such files under version control, one a machine."""
-        return sorted(self.measured.glob(f"*/{LEVEL_ERROR}"))
-
-    @property
-    def analysis_figures(self) -> dict[str, Path]:
-        """Name -> the PNG file of each figure of the analysis."""
-        return {name: self.figures / f"{name}.png" for name in ANALYSIS_FIGURES}
+    def kept_level_errors(self) -> dict[str, Path]:
+        """Such files under version control, by machine."""
+        found = self.suite.measured.glob(f"*/analysis/{self.task}/{LEVEL_ERROR}")
+        return {path.parents[2].name: path for path in sorted(found)}
 
 
-def _flat(run: Run) -> str:
+def flat(run: Run) -> str:
     """The run as one part of a file's name."""
-    return f"{run.task}_{run.method}_{run.variant}_seed{run.seed}".replace("/", "_")
+    return f"{run.method}_{run.variant}_seed{run.seed}".replace("/", "_")

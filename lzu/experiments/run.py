@@ -6,25 +6,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from lzu.errors import UserError
-
-TASKS = ("detection2d", "segmentation", "detection3d")
-METHODS = (
-    "uniform",
-    "lzu_fixed",
-    "lzu_adaptive",
-    "lzu_adaptive_no_cascade",
-    "lzu_learned",
-    "fovea",
-    "lds",
-    "es",
-)
-FROM_PRIOR = frozenset({"lzu_fixed", "fovea"})
-"""Methods whose saliency is the dataset's prior."""
-ADAPTIVE = frozenset({"lzu_adaptive", "lzu_adaptive_no_cascade"})
-"""Methods whose saliency comes from the previous frame, so that frames are seen in order."""
+from lzu.experiments.methods import BASELINE, METHODS, Method
 
 SEARCH = ("split", "search")
-"""The option of Table 6's runs: trained and scored on two parts of the training set."""
+"""The option of a search's runs: trained and scored on two parts of the training set."""
+
+Options = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, order=True)
@@ -45,7 +32,12 @@ class Run:
     from_scale: float
     to_scale: float
     seed: int
-    options: tuple[tuple[str, str], ...] = ()
+    options: Options = ()
+
+    @property
+    def about(self) -> Method:
+        """The row of the run's method."""
+        return METHODS[self.method]
 
     @property
     def variant(self) -> str:
@@ -69,6 +61,11 @@ class Run:
         """The run whose weights this one evaluates; itself, if its images are of native size."""
         return replace(self, from_scale=1.0)
 
+    @property
+    def baseline(self) -> "Run":
+        """The baseline's run at the scales and seed of this one."""
+        return replace(self, method=BASELINE.name, options=())
+
     def split(self, part: str) -> str:
         """The name of the data that serves as `part`, "train" or "val"."""
         return f"search_{part}" if SEARCH in self.options else part
@@ -86,7 +83,7 @@ class Run:
         }
 
 
-def parse_variant(variant: str) -> tuple[float, float, tuple[tuple[str, str], ...]]:
+def parse_variant(variant: str) -> tuple[float, float, Options]:
     """(from, to, options) of a run's `variant`.
 
     >>> parse_variant("1-0.5/amplitude=5,fwhm=10")
@@ -97,7 +94,7 @@ def parse_variant(variant: str) -> tuple[float, float, tuple[tuple[str, str], ..
     return given, seen, parse_options(text for text in options.split(",") if text)
 
 
-def parse_options(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+def parse_options(texts: Iterable[str]) -> Options:
     """A run's options of "name=value" texts, sorted by name.
 
     Raises UserError for a text that is not of that form.

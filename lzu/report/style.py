@@ -1,4 +1,4 @@
-"""The look of all figures: a colour-blind safe palette (Okabe and Ito's) and markers by method."""
+"""The look of all figures: settings, and a palette that is safe for the colour-blind."""
 
 import os
 from pathlib import Path
@@ -7,22 +7,21 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from lzu.files import write_atomic
+from lzu.report.names import FIGURE_FORMS
 
 INK = "#222222"
 MUTED = "#8a8a8a"
 GRID_COLOUR = "#e4e4e4"
 
-# Method -> (colour, marker): told apart by shape too, for print without colour.
-METHOD_STYLE = {
-    "uniform": ("#555555", "o"),
-    "lzu_fixed": ("#0072b2", "s"),
-    "lzu_adaptive": ("#d55e00", "^"),
-    "lzu_adaptive_no_cascade": ("#cc79a7", "v"),
-    "lzu_learned": ("#009e73", "P"),
-    "fovea": ("#e69f00", "D"),
-    "lds": ("#56b4e9", "X"),
-    "es": ("#f0e442", "p"),
-}
+# Okabe and Ito's palette, for what is no method (those have their own, in their rows)
+BLUE = "#0072b2"
+ORANGE = "#d55e00"
+GREEN = "#009e73"
+PINK = "#cc79a7"
+AMBER = "#e69f00"
+SKY = "#56b4e9"
+YELLOW = "#f0e442"
+GREY = "#555555"
 
 SETTINGS = {
     "figure.dpi": 100,
@@ -62,7 +61,7 @@ def save_figure(
     figure: Figure,
     folder: str | os.PathLike[str],
     name: str,
-    forms: tuple[str, ...] = ("png", "pdf", "svg"),
+    forms: tuple[str, ...] = FIGURE_FORMS,
 ) -> dict[str, Path]:
     """Write `figure` to `folder`/`name`.<form>, the same bytes for the same figure.
 

@@ -12,8 +12,10 @@ import pandas as pd
 
 from lzu.errors import UserError
 from lzu.experiments.run import Run
+from lzu.experiments.task import Task
 from lzu.files import write_atomic
 from lzu.results.schema import SUMMARY, read_metrics, read_timing
+from lzu.results.statistics import median_interval
 
 RUN_COLUMNS = ("suite", "task", "method", "from_scale", "to_scale", "options", "seed")
 
@@ -39,7 +41,8 @@ COLUMNS = {
     "initial_weights": "str",
     "iterations": "Int64",
     "epochs": "float64",
-    "config_hash": "str",
+    "stamp": "str",
+    "left_out": "str",
     "device": "str",
     "dtype": "str",
     "threads": "Int64",
@@ -57,34 +60,22 @@ def options_text(options: dict[str, str] | tuple[tuple[str, str], ...]) -> str:
     return json.dumps(dict(options), sort_keys=True)
 
 
-def find_result_files(
-    results: str | os.PathLike[str], suite: str, mode: str = "compute"
-) -> tuple[list[Path], list[Path]]:
-    """The metrics and the timing files of a suite, sorted by path.
+def kept_files(folder: str | os.PathLike[str], task: str) -> tuple[list[Path], list[Path]]:
+    """The metrics and the timing files of a task that are kept of a suite, of all machines.
 
     Args:
-        results: the `results` folder.
-        mode: "compute" looks in `results/<suite>/`, "cached" in
-            `results/measured/<suite>/<machine>/` of every machine.
-
-    Raises:
-        ValueError: for another mode.
+        folder: `results/measured/<suite>`.
     """
-    results = Path(results)
-    if mode == "compute":
-        folders = [results / suite]
-    elif mode == "cached":
-        kept = results / "measured" / suite
-        folders = sorted(folder for folder in kept.glob("*") if folder.is_dir())
-    else:
-        raise ValueError(f'mode must be "compute" or "cached", got {mode!r}')
-    metrics = [path for folder in folders for path in folder.glob("runs/**/metrics.json")]
-    timing = [path for folder in folders for path in folder.glob("timing/**/*.json")]
+    metrics = Path(folder).glob(f"*/runs/{task}/**/metrics.json")
+    timing = Path(folder).glob(f"*/timing/{task}/**/*.json")
     return sorted(metrics), sorted(timing)
 
 
 def _common(value: dict[str, Any], path: Path) -> dict[str, Any]:
-    run, provenance = value["run"], value["provenance"]
+    run, steps = value["run"], value["provenance"]
+    # Of a chain of steps, the machine is that of the first known one: where the weights are from.
+    provenance = next(iter(steps.values()))
+    dirty = [step["git_dirty"] for step in steps.values()]
     return {
         "suite": run["suite"],
         "task": run["task"],
@@ -97,23 +88,26 @@ def _common(value: dict[str, Any], path: Path) -> dict[str, Any]:
         "gpu": provenance["gpu"],
         "cpu": provenance["cpu"],
         "git_commit": provenance["git_commit"],
-        "git_dirty": None if provenance["git_dirty"] is None else str(provenance["git_dirty"]),
+        "git_dirty": None if None in dirty else str(any(dirty)),
         "file": path.as_posix(),
     }
 
 
-def bin_metrics(size_bins: Mapping[str, Sequence[Any]]) -> dict[str, float | None]:
-    """A metrics file's bins of object size as metrics: "AP[8,16)" and "boxes[8,16)" -> value."""
-    lower = size_bins["lower_px"]
+def bin_metrics(size_bins: Mapping[str, Sequence[Any]], sign: str = "") -> dict[str, float | None]:
+    """A metrics file's bins of object size as metrics: "AP[8,16)" and "boxes[8,16)" -> value.
+
+    `sign` follows the bracket: "/H" for sizes in heights of the image.
+    """
+    lower = size_bins["lower"] if "lower" in size_bins else size_bins["lower_px"]
     metrics = {}
     for what in ("AP", "boxes"):
         for low, high, value in zip(lower, [*lower[1:], math.inf], size_bins[what], strict=True):
-            metrics[f"{what}[{low:g},{high:g})"] = value
+            metrics[f"{what}[{low:g},{high:g}){sign}"] = value
     return metrics
 
 
-def _score_rows(path: Path) -> list[dict[str, Any]]:
-    value = read_metrics(path)
+def _score_rows(path: Path, task: Task) -> list[dict[str, Any]]:
+    value = read_metrics(path, task)
     dataset, training = value["dataset"], value["training"]
     row = {
         "kind": "score",
@@ -126,16 +120,22 @@ def _score_rows(path: Path) -> list[dict[str, Any]]:
         "initial_weights": training["initial_weights"],
         "iterations": training["iterations"],
         "epochs": training["epochs"],
-        "config_hash": value["config_hash"],
+        "stamp": value["stamp"],
     }
-    metrics = dict(value["metrics"])
-    if "size_bins" in value:
-        metrics |= bin_metrics(value["size_bins"])
-    return [{**row, "metric": name, "value": number} for name, number in metrics.items()]
+    metrics = dict(value["metrics"]) | value.get("relative", {})
+    for key, sign in (("size_bins", ""), ("size_bins_relative", "/H")):
+        if key in value:
+            metrics |= bin_metrics(value[key], sign)
+    left_out = value.get("jackknife", {}).get("metrics", {})
+    return [
+        {**row, "metric": name, "value": number, "left_out": json.dumps(left_out.get(name, []))}
+        for name, number in metrics.items()
+    ]
 
 
-def _timing_rows(path: Path) -> list[dict[str, Any]]:
+def _timing_rows(path: Path, task: Task) -> list[dict[str, Any]]:
     value = read_timing(path)
+    value["provenance"] = {"time": value["provenance"]}
     samples = {name: np.asarray(times) for name, times in value["samples_ms"].items()}
     row = {
         "kind": "timing",
@@ -152,6 +152,8 @@ def _timing_rows(path: Path) -> list[dict[str, Any]]:
     }
     for name, times in rounds.items():
         numbers[f"{name}_q25"], numbers[f"{name}_q75"] = np.quantile(times, [0.25, 0.75])
+    ratio = median_interval(list(samples["end_to_end"] / samples["end_to_end_baseline"]))
+    numbers["end_to_end_ratio_low"], numbers["end_to_end_ratio_high"] = ratio.low, ratio.high
     return [{**row, "metric": name, "value": number} for name, number in numbers.items()]
 
 
@@ -164,17 +166,21 @@ def _as_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def collect(
-    metrics_files: Iterable[str | os.PathLike[str]], timing_files: Iterable[str | os.PathLike[str]]
+    task: Task,
+    metrics_files: Iterable[str | os.PathLike[str]],
+    timing_files: Iterable[str | os.PathLike[str]],
 ) -> pd.DataFrame:
     """All results in long format: one row for each run and metric, or timing and quantity.
 
     Args:
+        task: that the files are of.
         metrics_files, timing_files: result files; each is checked against its schema.
 
     Returns:
-        A DataFrame with the columns of `COLUMNS`. `value` is empty where a metric is undefined. A
-        timing has its summary and the quartiles over rounds (`latency_ms_q25` and so on), in
-        milliseconds.
+        A DataFrame with the columns of `COLUMNS`. `value` is empty where a metric is undefined;
+        `left_out` is the JSON list of its values with each group of validation sequences left out,
+        empty where they are unknown. A timing has its summary and the quartiles over rounds
+        (`latency_ms_q25` and so on), in milliseconds, and the end-to-end ratio's 95 % interval.
 
     Raises:
         UserError: for a file that breaks its schema, and for two files with the same run on the
@@ -184,7 +190,7 @@ def collect(
     rows: list[dict[str, Any]] = []
     for files, rows_of in ((metrics_files, _score_rows), (timing_files, _timing_rows)):
         for path in map(Path, files):
-            new = rows_of(path)
+            new = rows_of(path, task)
             key = (new[0]["kind"], new[0]["machine"], *(new[0][name] for name in RUN_COLUMNS))
             if key in owners:
                 raise UserError(

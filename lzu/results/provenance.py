@@ -1,13 +1,10 @@
 """Where, when and with what a result was made."""
 
-import hashlib
-import json
 import os
 import platform
 import re
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -47,13 +44,17 @@ def _output_of(command: list[str]) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def machine_name() -> str:
-    """LZU_MACHINE if set, else the host's name, as a slug (lower case, digits, dashes).
+def machine_name(gpu: str | None = None) -> str:
+    """The class of this machine, as a slug (lower case, digits, dashes): LZU_MACHINE if set, else
+    the model of its GPUs, or that of its CPU and the number of cores.
 
-    Nodes of a cluster that are alike may share a name through LZU_MACHINE; tables never mix names.
+    Not the host's name: machines of one kind may share their results, as the nodes of a cluster,
+    and two hosts of one name may be different machines. Tables never mix latencies of two classes.
     """
-    name = os.environ.get("LZU_MACHINE") or socket.gethostname()
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
+    name = os.environ.get("LZU_MACHINE") or gpu or f"{cpu_model()} {usable_cores()} cores"
+    # marks that say nothing of the model
+    name = re.sub(r"\((r|tm)\)|\b(processor|cpu)\b|@.*?(?=\d+ cores|$)", " ", name.lower())
+    return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "unnamed"
 
 
 def cpu_model() -> str:
@@ -89,13 +90,17 @@ def gpu_and_driver() -> tuple[str | None, str | None]:
     return ", ".join(parts), lines[0][1].strip()
 
 
-def git_state(repo_root: str | os.PathLike[str]) -> tuple[str | None, bool | None]:
+def git_state(
+    repo_root: str | os.PathLike[str] | None = None,
+) -> tuple[str | None, bool | None]:
     """Commit and whether the working tree differs from it; (None, None) if not a repository's root.
+
+    By default it is asked of the repository that this package lies in.
 
     The root itself is asked for, so that a copy of the code inside another repository is not given
     that repository's commit.
     """
-    root = Path(repo_root).resolve()
+    root = Path(__file__).resolve().parents[2] if repo_root is None else Path(repo_root).resolve()
     top = _output_of(["git", "-C", str(root), "rev-parse", "--show-toplevel"])
     if top is None or Path(top).resolve() != root:
         return None, None
@@ -135,14 +140,13 @@ def collect_provenance(
     """
     if started.tzinfo is None:
         raise ValueError("started needs a time zone: use datetime.now(UTC)")
-    root = Path(__file__).resolve().parents[2] if repo_root is None else Path(repo_root)
-    commit, dirty = git_state(root)
+    commit, dirty = git_state(repo_root)
     gpu, driver = gpu_and_driver()
     versions = package_versions()
     return {
         "git_commit": commit,
         "git_dirty": dirty,
-        "machine": machine_name(),
+        "machine": machine_name(gpu),
         "platform": platform.platform(),
         "cpu": cpu_model(),
         "cores": usable_cores(),
@@ -155,13 +159,3 @@ def collect_provenance(
         "duration_s": round((datetime.now(UTC) - started).total_seconds(), 3),
         "peak_memory_mib": peak_memory_mib(),
     }
-
-
-def config_hash(config: Any) -> str:
-    """16 hexadecimal digits that identify a JSON-able value, whatever the order of its keys.
-
-    Raises:
-        TypeError, ValueError: for what JSON cannot hold, NaN and infinity among it.
-    """
-    text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

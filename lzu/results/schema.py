@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Mapping
 from functools import cache
 from statistics import median
 from typing import Any
@@ -9,21 +10,21 @@ from typing import Any
 import jsonschema
 
 from lzu.errors import UserError
-from lzu.experiments.run import METHODS, TASKS
+from lzu.experiments.task import Schema, Task
 from lzu.files import read_json
 
-METRICS_SCHEMA_NAME = "lzu-metrics/1"
+METRICS_SCHEMA_NAME = "lzu-metrics/2"
+FIRST_METRICS_SCHEMA_NAME = "lzu-metrics/1"
 TIMING_SCHEMA_NAME = "lzu-timing/1"
 LEVEL_ERROR_SCHEMA_NAME = "lzu-level-error/1"
 
-DETECTION2D_METRICS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
-DETECTION3D_METRICS = ("NDS", "mAP", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
 SAMPLES = ("baseline", "added", "end_to_end", "end_to_end_baseline")
 LEVEL_CELLS = ("aligned", "half_pixel", "stride")
 LEVEL_UNITS = ("image", "finest", "level")
 SUMMARY = ("baseline_ms", "added_ms", "latency_ms", "end_to_end_ms", "end_to_end_ratio")
 
 TEXT = {"type": "string", "minLength": 1}
+NAME = {"type": "string", "pattern": "^[a-z0-9_]+$"}
 TEXT_OR_NULL = {"type": ["string", "null"], "minLength": 1}
 NON_NEGATIVE = {"type": "number", "minimum": 0}
 COUNT = {"type": "integer", "minimum": 0}
@@ -31,20 +32,20 @@ SCALE = {"type": "number", "exclusiveMinimum": 0}
 PERCENT = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
 
 
-def closed(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+def closed(properties: Mapping[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """An object with exactly these keys, all required but the `optional` ones."""
     return {
         "type": "object",
-        "properties": properties,
+        "properties": dict(properties),
         "required": [name for name in properties if name not in optional],
         "additionalProperties": False,
     }
 
 
 RUN_OF_ALL_SEEDS = {
-    "suite": {"type": "string", "pattern": "^[a-z0-9_]+$"},
-    "task": {"enum": list(TASKS)},
-    "method": {"enum": list(METHODS)},
+    "suite": NAME,
+    "task": NAME,
+    "method": NAME,
     "from": SCALE,
     "to": SCALE,
     "options": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -72,51 +73,25 @@ PROVENANCE = closed(
     }
 )
 
-METRICS_OF_TASK = {
-    "detection2d": closed({name: PERCENT for name in DETECTION2D_METRICS}),
-    "segmentation": {
-        "type": "object",
-        "properties": {"mIoU": PERCENT},
-        "required": ["mIoU"],
-        "additionalProperties": PERCENT,
-    },
-    "detection3d": closed(
-        {
-            name: PERCENT if name in ("NDS", "mAP") else {"type": ["number", "null"], "minimum": 0}
-            for name in DETECTION3D_METRICS
-        }
-    ),
-}
-
-LOWER_EDGES = {"type": "array", "items": NON_NEGATIVE, "minItems": 1, "uniqueItems": True}
-PER_BIN = {
-    "AP": {"type": "array", "items": PERCENT},
-    "boxes": {"type": "array", "items": COUNT},
-}
-# AP by bins of object size, the square root of a box's area, in native pixels and in heights of the
-# image. Bins are given by their lower edges; the last is open.
-SIZE_BINS = closed({"lower_px": LOWER_EDGES, **PER_BIN})
-SIZE_BINS_RELATIVE = closed({"lower": LOWER_EDGES, **PER_BIN})
-# COCO's three sizes relative to the image's height
-RELATIVE = closed({name: PERCENT for name in ("AP_S_rel", "AP_M_rel", "AP_L_rel")})
-# Metrics with each group of sequences left out
+# Metrics with each group of the validation data's units (whole sequences, say) left out.
 JACKKNIFE = closed(
     {
-        "unit": {"const": "sequence"},
-        "groups": {
-            "type": "array",
-            "minItems": 2,
-            "items": {"type": "array", "minItems": 1, "items": COUNT},
-        },
+        "unit": TEXT,
+        "groups": {"type": "array", "minItems": 2, "items": {"type": "array", "minItems": 1}},
         "metrics": {
             "type": "object",
-            "additionalProperties": {"type": "array", "items": PERCENT},
+            "additionalProperties": {"type": "array", "items": {"type": ["number", "null"]}},
         },
     }
 )
 
-METRICS_SCHEMA = {
-    **closed(
+STEPS = ("train", "predict", "score")
+"""Whose provenance a metrics file has."""
+
+
+def metrics_schema(metrics: Schema, extras: Mapping[str, Schema]) -> dict[str, Any]:
+    """The schema of a metrics file whose task has these `metrics` and, where it likes, `extras`."""
+    return closed(
         {
             "schema": {"const": METRICS_SCHEMA_NAME},
             "run": closed({**RUN_OF_ALL_SEEDS, "seed": COUNT}),
@@ -129,12 +104,9 @@ METRICS_SCHEMA = {
                     "images": {"type": "integer", "minimum": 1},
                 }
             ),
-            "metrics": {"type": "object"},
-            "size_bins": SIZE_BINS,
-            "size_bins_relative": SIZE_BINS_RELATIVE,
-            "relative": RELATIVE,
+            "metrics": metrics,
             "jackknife": JACKKNIFE,
-            "config_hash": {"type": "string", "pattern": "^[0-9a-f]{8,64}$"},
+            "stamp": {"type": "string", "pattern": "^[0-9a-f]{8,64}$"},
             "training": closed(
                 {
                     "initial_weights": TEXT,
@@ -144,18 +116,12 @@ METRICS_SCHEMA = {
                     "images_per_s": {"type": ["number", "null"], "minimum": 0},
                 }
             ),
-            "provenance": PROVENANCE,
+            "provenance": closed({name: PROVENANCE for name in STEPS}, optional=STEPS[:2]),
+            **extras,
         },
-        optional=("size_bins", "size_bins_relative", "relative", "jackknife"),
-    ),
-    "allOf": [
-        {
-            "if": {"properties": {"run": {"properties": {"task": {"const": task}}}}},
-            "then": {"properties": {"metrics": schema}},
-        }
-        for task, schema in METRICS_OF_TASK.items()
-    ],
-}
+        optional=("jackknife", *extras),
+    )
+
 
 TIMING_SCHEMA = closed(
     {
@@ -214,11 +180,8 @@ LEVEL_ERROR_SCHEMA = closed(
     }
 )
 
-_SCHEMAS = {
-    METRICS_SCHEMA_NAME: METRICS_SCHEMA,
-    TIMING_SCHEMA_NAME: TIMING_SCHEMA,
-    LEVEL_ERROR_SCHEMA_NAME: LEVEL_ERROR_SCHEMA,
-}
+_SCHEMAS = {TIMING_SCHEMA_NAME: TIMING_SCHEMA, LEVEL_ERROR_SCHEMA_NAME: LEVEL_ERROR_SCHEMA}
+_MEND = "delete the file and run its rule again"
 
 
 @cache
@@ -226,58 +189,43 @@ def _validator(name: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(_SCHEMAS[name])
 
 
-def _check(value: Any, name: str, path: str | os.PathLike[str]) -> None:
-    error = jsonschema.exceptions.best_match(_validator(name).iter_errors(value))
+def _check(
+    value: Any,
+    validator: jsonschema.Draft202012Validator,
+    name: str,
+    path: str | os.PathLike[str],
+) -> None:
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
     if error is not None:
         key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
         problem = error.message if len(error.message) < 200 else error.message[:200] + " ..."
-        raise UserError(
-            f"{path}: {key}: {problem} (schema {name}); delete the file and run its rule again"
-        )
+        raise UserError(f"{path}: {key}: {problem} (schema {name}); {_MEND}")
 
 
-_MEND = "delete the file and run its rule again"
+def validate_metrics(value: Any, path: str | os.PathLike[str], task: Task) -> None:
+    """Check the content of a metrics file of `task`: its schema, and that its parts fit together.
 
-
-def validate_metrics(value: Any, path: str | os.PathLike[str]) -> None:
-    """Check the content of a metrics file: its schema, and that what is of one kind fits together.
-
-    Bins of size rise, each has an AP and a number of boxes, and an AP is null where there are no
-    boxes. A sequence is left out once, and a metric has a value for each group.
+    In the jackknife a unit is left out once, and a metric has a value for each group.
 
     Raises:
         UserError: naming `path`, the first offending key and what is wrong with it.
     """
-    _check(value, METRICS_SCHEMA_NAME, path)
-    for key, lower in (("size_bins", "lower_px"), ("size_bins_relative", "lower")):
-        if key in value:
-            _check_bins(value[key], key, lower, path)
+    schema = metrics_schema(task.metrics, task.extras)
+    _check(value, jsonschema.Draft202012Validator(schema), METRICS_SCHEMA_NAME, path)
+    if value["run"]["task"] != task.name:
+        raise UserError(f"{path}: run.task: {value['run']['task']}, not {task.name}; {_MEND}")
+    problem = task.check_extras(value)
+    if problem is not None:
+        raise UserError(f"{path}: {problem}; {_MEND}")
     if "jackknife" in value:
         _check_jackknife(value["jackknife"], path)
 
 
-def _check_bins(bins: dict[str, Any], key: str, edges: str, path: str | os.PathLike[str]) -> None:
-    lower = bins[edges]
-    if lower != sorted(lower):
-        raise UserError(f"{path}: {key}.{edges}: {lower} do not rise; {_MEND}")
-    for name in ("AP", "boxes"):
-        if len(bins[name]) != len(lower):
-            raise UserError(
-                f"{path}: {key}.{name}: {len(bins[name])} values for {len(lower)} bins; {_MEND}"
-            )
-    for edge, score, boxes in zip(lower, bins["AP"], bins["boxes"], strict=True):
-        if (score is None) != (boxes == 0):
-            unit = " px" if edges.endswith("_px") else ""
-            raise UserError(
-                f"{path}: {key}: from {edge:g}{unit}: AP {score} with {boxes} boxes; {_MEND}"
-            )
-
-
 def _check_jackknife(jackknife: dict[str, Any], path: str | os.PathLike[str]) -> None:
     groups = jackknife["groups"]
-    sequences = [one for group in groups for one in group]
-    if len(set(sequences)) != len(sequences):
-        raise UserError(f"{path}: jackknife.groups: a sequence is in two groups; {_MEND}")
+    units = [str(one) for group in groups for one in group]
+    if len(set(units)) != len(units):
+        raise UserError(f"{path}: jackknife.groups: a unit is in two groups; {_MEND}")
     for name, values in jackknife["metrics"].items():
         if len(values) != len(groups):
             raise UserError(
@@ -295,28 +243,41 @@ def validate_timing(value: Any, path: str | os.PathLike[str]) -> None:
     Raises:
         UserError: naming `path`, the first offending key and what is wrong with it.
     """
-    _check(value, TIMING_SCHEMA_NAME, path)
+    _check(value, _validator(TIMING_SCHEMA_NAME), TIMING_SCHEMA_NAME, path)
     samples, summary = value["samples_ms"], value["summary"]
-    mend = "delete the file and run its rule again"
     rounds = {name: len(samples[name]) for name in SAMPLES}
     if len(set(rounds.values())) != 1:
         counts = ", ".join(f"{name} {count}" for name, count in rounds.items())
-        raise UserError(f"{path}: samples_ms: unequal numbers of rounds ({counts}); {mend}")
+        raise UserError(f"{path}: samples_ms: unequal numbers of rounds ({counts}); {_MEND}")
     expected = {f"{name}_ms": median(samples[name]) for name in SAMPLES[:3]}
     expected["latency_ms"] = summary["baseline_ms"] + summary["added_ms"]
     for name, wanted in expected.items():
         if not math.isclose(summary[name], wanted, rel_tol=1e-3, abs_tol=2e-3):
             raise UserError(
                 f"{path}: summary.{name}: {summary[name]:g} does not follow from the samples, "
-                f"which give {wanted:g}; {mend}"
+                f"which give {wanted:g}; {_MEND}"
             )
 
 
-def read_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The checked content of a metrics file; raises UserError as `validate_metrics` does."""
+def read_metrics(path: str | os.PathLike[str], task: Task) -> dict[str, Any]:
+    """The checked content of a metrics file of `task`; raises UserError as `validate_metrics` does.
+
+    Files of the first version are given as the second has them. Of their steps the last one's
+    provenance alone is known.
+    """
     value = read_json(path)
-    validate_metrics(value, path)
-    return value
+    if isinstance(value, dict) and value.get("schema") == FIRST_METRICS_SCHEMA_NAME:
+        value = _upgraded(value)
+    validate_metrics(value, path, task)
+    checked: dict[str, Any] = value
+    return checked
+
+
+def _upgraded(value: dict[str, Any]) -> dict[str, Any]:
+    new = {**value, "schema": METRICS_SCHEMA_NAME, "provenance": {"score": value.get("provenance")}}
+    if "config_hash" in new:
+        new["stamp"] = new.pop("config_hash")
+    return new
 
 
 def read_timing(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -339,5 +300,5 @@ def read_level_error(path: str | os.PathLike[str]) -> dict[str, Any]:
         UserError: naming `path`, the first offending key and what is wrong with it.
     """
     value = read_json(path)
-    _check(value, LEVEL_ERROR_SCHEMA_NAME, path)
+    _check(value, _validator(LEVEL_ERROR_SCHEMA_NAME), LEVEL_ERROR_SCHEMA_NAME, path)
     return value

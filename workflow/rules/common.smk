@@ -4,19 +4,19 @@ import sys
 from pathlib import Path
 
 from lzu.errors import UserError
-from lzu.experiments.config import has_prior, parse_suite, planned_runs
-from lzu.experiments.identity import saliency_settings, training_identity
-from lzu.experiments.paths import Paths
-from lzu.experiments.pictured import baseline_of, pictured_cases, pictured_stream
-from lzu.experiments.plan import evaluated_runs, planned_tables, search_priors
-from lzu.experiments.registry import TABLES
-from lzu.experiments.run import ADAPTIVE, FROM_PRIOR, METHODS, Run, parse_variant
+from lzu.experiments.context import contexts
+from lzu.experiments.identity import training_identity
+from lzu.experiments.run import SEARCH, Run, parse_variant
+from lzu.experiments.suite import parse_suite
 from lzu.files import write_text
-from lzu.results.collect import find_result_files
+from lzu.report.products import products
+from lzu.results.collect import kept_files
+from lzu.results.keep import kept_runs
+from lzu.tasks import TASKS
 
 # A suite file given with --configfile replaces the default one: merging the two would leave
 # settings of the one in the other.
-if "detection2d" not in config:
+if not set(TASKS) & set(config):
 
     configfile: "config/demo.yaml"
 
@@ -28,35 +28,41 @@ os.environ.update(
 
 
 def checked(settings):
-    """The suite and its runs, or one message and no traceback."""
+    """The suite and its tasks' contexts, or one message and no traceback."""
     try:
-        suite = parse_suite(settings, "the suite file (--configfile, --config)")
-        return suite, planned_runs(suite)
+        suite = parse_suite(settings, "the suite file (--configfile, --config)", TASKS)
+        return suite, contexts(suite, TASKS, Path("results"))
     except UserError as error:
         sys.exit(f"lzu: {error}")
 
 
-def checked_root(dataset):
+def checked_root(context):
     """Stop before planning if real data is not where the suite says."""
+    dataset, about = context.settings.dataset, context.task.dataset
     if dataset.synthetic is None and not Path(dataset.root).is_dir():
         sys.exit(
-            f"lzu: detection2d.dataset.root: there is no folder {dataset.root}. Put Argoverse 1.1 "
-            "tracking (argoverse.org) and the Argoverse-HD annotations (streaming perception "
-            "project) there, in the layout that README describes, or set the key to where they are."
+            f"lzu: {context.task.name}.dataset.root: there is no folder {dataset.root}. For "
+            f"{about.label}, {about.where}; or set the key to where they are."
         )
 
 
-SUITE, PLANNED = checked(config)
-PATHS = Paths(SUITE)
-DETECTION = SUITE.detection2d
-RUNS = evaluated_runs(SUITE) if SUITE.mode == "compute" else []
-# whether there is a prior's warp to look at
-ANALYSED = SUITE.mode == "compute" and has_prior(SUITE)
-SPLITS = ("train", "val")
+SUITE, CONTEXTS = checked(config)
+COMPUTE = SUITE.mode == "compute"
+if COMPUTE:
+    for context in CONTEXTS.values():
+        checked_root(context)
+ROOT = next(iter(CONTEXTS.values())).paths.root
+LOGS = f"logs/{SUITE.suite}"
+# The contexts of the tasks that are computed; in cached mode none is.
+COMPUTED = CONTEXTS if COMPUTE else {}
+BY_DATASET = {context.task.dataset.name: context for context in COMPUTED.values()}
+# Runs that are kept with an equal stamp count as made, on request.
+REUSED = {name: kept_runs(context) if SUITE.reuse else {} for name, context in COMPUTED.items()}
+PRODUCTS = {name: products(context) for name, context in CONTEXTS.items()}
 # The verbs read the settings as Snakemake resolved them, --config included, from a file named by its
 # content: no later change of the suite reaches jobs that are under way. It is no input of any rule, or
 # every change in it would train anew; rules list what they use of it as `params`.
-SETTINGS = PATHS.settings
+SETTINGS = next(iter(CONTEXTS.values())).paths.suite.settings
 os.environ.update(LZU_CONFIG=str(SETTINGS))
 
 
@@ -64,39 +70,37 @@ onstart:
     write_text(SETTINGS, SUITE.model_dump_json(indent=1))
 
 
-RUN_FOLDER = PATHS.root / "runs/detection2d/{method}/{scales}/seed{seed}"
+RUN_FOLDER = ROOT / "runs/{task}/{method}/{variant}/seed{seed}"
 
 
 wildcard_constraints:
-    split="|".join(SPLITS),
-    method="|".join(METHODS),
+    task="|".join(TASKS),
+    dataset="|".join(task.dataset.name for task in TASKS.values()),
+    split="train|val|search_train|search_val",
+    method="[a-z0-9_]+",
     # of runs with options they are a folder more
-    scales=r"[0-9.]+-[0-9.]+(/[a-z_]+=[^/]+)?",
-    seed=r"[0-9]+",
+    variant=r"[0-9.]+-[0-9.]+(/[a-z_]+=[a-z0-9_.]+(,[a-z_]+=[a-z0-9_.]+)*)?",
+    prior="[a-z0-9_.-]+",
+    seed="[0-9]+",
 
 
-def of_runs(name):
-    """The file `name` of every run that is scored."""
-    return [PATHS.run(run, name) for run in RUNS]
-
-
-def timings():
-    """The timing file of every method and scale of Table 1."""
-    return sorted({PATHS.timing(run) for run in PLANNED})
+def context_of(wildcards):
+    """The context of the task that a rule's wildcards name."""
+    return COMPUTED[wildcards.task]
 
 
 def run_of(wildcards):
     """The run that a rule's wildcards name."""
-    given, seen, options = parse_variant(wildcards.scales)
+    given, seen, options = parse_variant(wildcards.variant)
     seed = int(wildcards.seed)
-    return Run(SUITE.suite, "detection2d", wildcards.method, given, seen, seed, options)
+    return Run(SUITE.suite, wildcards.task, wildcards.method, given, seen, seed, options)
 
 
 def run_words(run):
     """The command line's words for a run."""
-    options = "".join(f" --option {name}={value}" for name, value in run.options)
-    scales = f"--from {run.from_scale:g} --to {run.to_scale:g}"
-    return f"--method {run.method} {scales} --seed {run.seed}{options}"
+    words = ["--task", run.task, "--method", run.method]
+    words += ["--from", f"{run.from_scale:g}", "--to", f"{run.to_scale:g}", "--seed", str(run.seed)]
+    return words + [word for name, value in run.options for word in ("--option", f"{name}={value}")]
 
 
 def run_arguments(wildcards):
@@ -106,158 +110,215 @@ def run_arguments(wildcards):
 
 def identity(wildcards):
     """All settings that the trained weights depend on: a change in them retrains."""
-    return json.dumps(training_identity(SUITE, run_of(wildcards)), sort_keys=True)
+    return json.dumps(training_identity(context_of(wildcards), run_of(wildcards)), sort_keys=True)
 
 
-def prior_of_run(run):
+def prior_of_run(context, run):
     """The prior that a run's warp is made from, if it has one."""
-    if run.method not in FROM_PRIOR:
-        return []
-    return [PATHS.prior(saliency_settings(DETECTION, run)[0], run.split("train"))]
+    spec = context.prior_of(run)
+    return [] if spec is None else [context.paths.prior(spec)]
 
 
 def prior_of(wildcards):
     """That of the run that a rule's wildcards name."""
-    return prior_of_run(run_of(wildcards))
+    return prior_of_run(context_of(wildcards), run_of(wildcards))
 
 
-def training_frames(wildcards):
-    """The annotations that a run trains on."""
-    return PATHS.annotations(run_of(wildcards).split("train"))
+def ordered(path):
+    """A file that must be there first, but whose age says nothing: equal data is often rewritten.
+
+    What it holds is known by a small file beside it, which Snakemake compares by content."""
+    return ancient(path)
 
 
-def scored_frames(wildcards):
-    """The annotations that a run is scored on."""
-    return PATHS.annotations(run_of(wildcards).split("val"))
+def checks(context, run):
+    """The reports on the raw splits that a run trains on or is scored on."""
+    parts = ["train"] if SEARCH in run.options else ["train", "val"]
+    return [ordered(context.paths.findings(part)) for part in parts]
 
 
-def frames_of(wildcards):
-    """The validation frames whose order is checked before a method is trained that relies on it."""
-    return [scored_frames(wildcards)] if wildcards.method in ADAPTIVE else []
+def training_data(wildcards):
+    """What a run trains on; where it follows frames, the videos that it will be evaluated on too.
+
+    Their annotations, in order; their content by the small files; and that they were checked."""
+    context, run = context_of(wildcards), run_of(wildcards)
+    split, paths = run.split("train"), context.paths
+    # Before a method is trained that relies on it, the order of validation frames is checked.
+    video = [ordered(paths.annotations(run.split("val")))] if run.about.follows_frames else []
+    files = [
+        ordered(paths.annotations(split)),
+        paths.about(split),
+        *video,
+        *checks(context, run)[:1],
+    ]
+    return [*files, *(checks(context, run)[1:] if video else [])]
+
+
+def scored_data(wildcards):
+    """What a run is scored on, likewise."""
+    context, run = context_of(wildcards), run_of(wildcards)
+    split = run.split("val")
+    return [
+        ordered(context.paths.annotations(split)),
+        context.paths.about(split),
+        checks(context, run)[-1],
+    ]
+
+
+def validation_data(context, *more):
+    """The checked validation split of a task, and the `more` ones."""
+    paths = context.paths
+    return [
+        file
+        for split in ("val", *more)
+        for file in (ordered(paths.annotations(split)), paths.about(split))
+    ]
 
 
 def weights_of(wildcards):
     """The checkpoint that a run evaluates: its own, or that of its method trained from 1x."""
-    return PATHS.run(run_of(wildcards).trained, "checkpoint.pth")
+    return context_of(wildcards).paths.run(run_of(wildcards).trained, "checkpoint.pth")
 
 
 def record_of(wildcards):
     """What is known of the training of those weights."""
-    return PATHS.run(run_of(wildcards).trained, "train.json")
+    return context_of(wildcards).paths.run(run_of(wildcards).trained, "train.json")
 
 
-def searched_priors():
-    """The priors that the search's runs zoom by, one an amplitude."""
-    return [PATHS.prior(settings, "search_train") for settings in search_priors(SUITE)]
+def initial_weights(wildcards):
+    """The checkpoint that runs start from, if the task names one."""
+    context = context_of(wildcards)
+    weights = context.settings.model.initial_weights
+    return [] if weights is None else [context.paths.weights(weights)]
 
 
-def prior_of_suite():
-    """The prior, if any planned method has one."""
-    return [PATHS.prior(DETECTION.prior)] if has_prior(SUITE) else []
-
-
-def prior_pictures():
-    """The picture of every prior in use, and of what its warp does to a frame."""
-    return (
-        [PATHS.prior_picture(DETECTION.prior), PATHS.zoom_picture, PATHS.box_statistics]
-        if ANALYSED
-        else []
-    )
-
-
-def level_errors():
-    """The errors of downsampled inverses (Eq. 18), or those kept."""
-    if SUITE.mode == "compute":
-        return [PATHS.level_error] if ANALYSED else []
-    return PATHS.kept_level_errors()
-
-
-def initial_weights():
-    """The checkpoint that runs start from, if the suite names one."""
-    weights = DETECTION.model.initial_weights
-    return [] if weights is None else [PATHS.weights(weights)]
-
-
-def results():
-    """The result files that the tables are made from: of all planned runs, or those kept."""
-    return [*of_runs("metrics.json"), *timings()] if SUITE.mode == "compute" else kept()
-
-
-def kept():
-    """The suite's result files under version control."""
-    metrics, timing = find_result_files(PATHS.results, SUITE.suite, "cached")
-    return metrics + timing
-
-
-def world():
+def world(context):
     """The mark of a complete synthetic dataset; nothing for real data."""
-    root = Path(DETECTION.dataset.root)
-    return [] if DETECTION.dataset.synthetic is None else [root / "world.json"]
+    dataset = context.settings.dataset
+    return [] if dataset.synthetic is None else [Path(dataset.root) / "world.json"]
 
 
-def timed_checkpoints():
-    """The trained weights that are timed: of every method and scale, those of the first seed."""
-    return [PATHS.run(run, "checkpoint.pth") for run in PLANNED if run.seed == DETECTION.seeds[0]]
+def raw_data(wildcards):
+    """What a prepared split follows from: a world's settings, or the state of the raw files."""
+    context = BY_DATASET[wildcards.dataset]
+    dataset = context.settings.dataset
+    part = wildcards.split
+    own = dataset.world_of(part)
+    state = context.task.dataset.state(dataset.root, part) if own is None else None
+    return json.dumps([own and [dataset.native_size, own], state], sort_keys=True)
 
 
-if SUITE.mode == "compute":
-    checked_root(DETECTION.dataset)
+def checking(wildcards):
+    """All that the check of a split reads: its data, and how it is looked at."""
+    context = BY_DATASET[wildcards.dataset]
+    dataset = context.settings.dataset
+    strict = wildcards.split in context.followed_splits()
+    how = [dataset.native_size, dataset.image_check, dataset.tolerate, strict]
+    return [raw_data(wildcards), json.dumps(how)]
 
-PLANNED_TABLES = planned_tables(SUITE)
-PUBLISHED = [
-    PATHS.results / "published" / name
-    for name in (*(TABLES[table].published_file for table in PLANNED_TABLES), "eq18.csv")
-]
-TABLE_FILES = [
-    PATHS.tables / f"{table}{end}"
-    for table in PLANNED_TABLES
-    for end in (".csv", ".md", ".tex", ".txt", "_paired.csv")
-]
-COMPARISONS = [
-    *(PATHS.tables / f"iso_latency.{form}" for form in ("csv", "md", "tex", "txt")),
-    PATHS.tables / "size_bins.csv",
-]
-EQ18 = [PATHS.tables / f"eq18.{form}" for form in ("csv", "md", "tex", "txt") if level_errors()]
-FIGURES = [
-    PATHS.figures / f"figure7_detection2d{view}.{form}"
-    for view in ("", "_end_to_end")
-    for form in ("png", "pdf", "svg")
-]
-COMPARISON_FIGURES = {
-    name: [PATHS.figures / f"{name}.{form}" for form in ("png", "pdf", "svg")]
-    for name in ("iso_latency", "size_bins")
-}
-SEARCH_FIGURES = [
-    PATHS.figures / f"table6_search.{form}"
-    for form in ("png", "pdf", "svg")
-    if "table6" in PLANNED_TABLES
-]
-ANALYSIS_FIGURES = [
-    path.with_suffix(f".{form}")
-    for path in PATHS.analysis_figures.values()
-    for form in ("png", "pdf", "svg")
-]
-# The runs whose frames are pictured, and these pictures.
-CASES = pictured_cases(SUITE) if SUITE.mode == "compute" else None
-STREAMED = pictured_stream(SUITE) if SUITE.mode == "compute" else None
-CASE_FILES = [
-    PATHS.cases_picture(run).with_suffix(f".{form}")
-    for run in (CASES,)
-    if run is not None
-    for form in ("png", "pdf", "svg", "csv")
-]
-STREAM_FILES = [
-    PATHS.stream(run, DETECTION.stream.sequence).with_suffix(f".{form}")
-    for run in (STREAMED,)
-    if run is not None
-    for form in ("gif", "npz")
-]
+
+def search_rule(wildcards):
+    """How the training set is split for a search."""
+    search = BY_DATASET[wildcards.dataset].settings.search
+    return [search.validation_share, search.split_seed]
+
+
+def task_of_data(wildcards):
+    """The task whose data a rule's wildcards name."""
+    return BY_DATASET[wildcards.dataset].task.name
+
+
+def results(name):
+    """The result files that a task's tables are made from: of all planned runs, or those kept."""
+    context = CONTEXTS[name]
+    if not COMPUTE:
+        return sum(kept_files(context.paths.suite.measured, name), [])
+    reused = REUSED[name]
+    scores = [reused.get(run, context.paths.run(run, "metrics.json")) for run in context.runs]
+    return [*scores, *timings(name)]
+
+
+def timings(name):
+    """The timing file of every method and scale of a task that is measured here."""
+    return [CONTEXTS[name].paths.timing(run) for run in timed(name)]
+
+
+def timed(name):
+    """The runs that are timed: those that are trained here."""
+    return [run for run in COMPUTED[name].timed_runs if run not in REUSED[name]]
+
+
+def marked(product):
+    """The path of a product, marked for the report where that shows it."""
+    if product.caption is None:
+        return product.path
+    caption = f"../report/{product.caption}.rst"
+    return report(product.path, caption=caption, category=product.category)
+
+
+def made_by(step, name):
+    """The files that a step makes for a task."""
+    return [marked(product) for product in PRODUCTS[name] if product.step == step]
+
+
+def pictured(name):
+    """The pictures that a task has here: those whose runs are trained here, with any file to make."""
+    context, reused = COMPUTED[name], REUSED[name]
+    return [
+        picture
+        for picture in context.task.pictures
+        if picture.files(context)
+        and not set((*picture.runs(context), *picture.predicted(context))) & set(reused)
+    ]
+
+
+def picture_inputs(name, picture):
+    """What a picture is drawn from."""
+    context = COMPUTED[name]
+    paths = context.paths
+    return [
+        *validation_data(context, "train"),
+        *([paths.prior(context.main_prior)] if picture.prior and context.main_prior else []),
+        *(paths.run(run, "checkpoint.pth") for run in picture.runs(context)),
+        *(paths.run(run, "predictions.json") for run in picture.predicted(context)),
+    ]
+
+
+def picture_words(name, picture):
+    """The command line's words for a picture: its task, or the run that it is of."""
+    runs = picture.runs(COMPUTED[name])
+    return run_words(runs[0]) if runs else ["--task", name]
+
+
+def level_errors(name):
+    """The errors of downsampled inverses (Eq. 18), or those kept."""
+    context = CONTEXTS[name]
+    if not COMPUTE:
+        return list(context.paths.kept_level_errors().values())
+    shown = [path for picture in pictured(name) for path in picture.files(context)]
+    return [path for path in (context.paths.level_error,) if path in shown]
+
+
+def published(context):
+    """The paper's numbers that a task's tables are set beside."""
+    names = {table.published_file for table in context.tables} | {"eq18.csv"}
+    return [context.paths.suite.published / name for name in sorted(names)]
+
+
+def planned(name):
+    """Which runs are meant, and in which mode: a change of scales, seeds or mode collects again."""
+    return [SUITE.mode, *(str(run.path) for run in CONTEXTS[name].runs)]
+
+
 # Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
 # while what was made from it is there.
 TARGETS = [
-    *(*COMPARISONS, *sum(COMPARISON_FIGURES.values(), [])),
-    *(*TABLE_FILES, *EQ18, *FIGURES, *SEARCH_FIGURES, *prior_pictures(), *results()),
-    *(level_errors() if ANALYSED else []),
-    *(ANALYSIS_FIGURES if ANALYSED else []),
-    *(*CASE_FILES, *STREAM_FILES),
+    *(p.path for name in CONTEXTS for p in PRODUCTS[name] if p.step in ("tables", "figures")),
+    *(file for name in CONTEXTS for file in results(name)),
+    *(
+        file
+        for name in COMPUTED
+        for picture in pictured(name)
+        for file in picture.files(COMPUTED[name])
+    ),
 ]

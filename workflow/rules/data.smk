@@ -1,32 +1,37 @@
-if DETECTION.dataset.synthetic is not None:
+for context in COMPUTED.values():
+    if context.settings.dataset.synthetic is not None:
 
-    rule world:
-        """The synthetic dataset, in Argoverse-HD's layout."""
-        output:
-            Path(DETECTION.dataset.root) / "world.json",
-        log:
-            f"logs/{SUITE.suite}/world.log",
-        conda:
-            "../../environment.yml"
-        threads: 16
-        resources:
-            runtime="4h",
-            mem="8GB",
-        params:
-            world=json.dumps([DETECTION.dataset.native_size, DETECTION.dataset.synthetic]),
-        shell:
-            "lzu world --threads {threads} 2>&1 | tee {log}"
+        rule:
+            name:
+                f"world_{context.task.name}"
+            output:
+                world(context),
+            log:
+                f"{LOGS}/{context.task.name}/world.log",
+            conda:
+                "../../environment.yml"
+            threads: 16
+            resources:
+                runtime="4h",
+                mem="8GB",
+            params:
+                task=context.task.name,
+                world=json.dumps(
+                    [context.settings.dataset.native_size, context.settings.dataset.synthetic],
+                    sort_keys=True,
+                ),
+            shell:
+                "lzu world --task {params.task:q} --threads {threads} 2>&1 | tee {log:q}"
 
 
-rule prepare:
-    """Check a split and write it as COCO."""
+rule check:
+    """Look at everything in a raw split that training would stumble over."""
     input:
-        world(),
+        lambda wildcards: [ordered(mark) for mark in world(BY_DATASET[wildcards.dataset])],
     output:
-        annotations=PATHS.annotations("{split}"),
-        findings=PATHS.findings("{split}"),
+        ROOT / "data/{dataset}/{split}.findings.json",
     log:
-        f"logs/{SUITE.suite}/prepare_{{split}}.log",
+        f"{LOGS}/{{dataset}}/check_{{split}}.log",
     conda:
         "../../environment.yml"
     threads: 8
@@ -34,41 +39,98 @@ rule prepare:
         runtime="4h",
         mem="8GB",
     params:
-        dataset=DETECTION.dataset.model_dump_json(),
+        task=task_of_data,
+        checking=checking,
     shell:
-        "lzu prepare --split {wildcards.split} --threads {threads}" " 2>&1 | tee {log}"
+        "lzu check --task {params.task:q} --split {wildcards.split:q} --threads {threads}"
+        " 2>&1 | tee {log:q}"
+
+
+rule prepare:
+    """Convert a split to what training reads, and tell what it is."""
+    input:
+        ordered(ROOT / "data/{dataset}/{split}.findings.json"),
+    output:
+        annotations=ROOT / "data/{dataset}/{split}.json",
+        about=ROOT / "data/{dataset}/{split}.about.json",
+    log:
+        f"{LOGS}/{{dataset}}/prepare_{{split}}.log",
+    wildcard_constraints:
+        split="train|val",
+    conda:
+        "../../environment.yml"
+    resources:
+        runtime="4h",
+        mem="8GB",
+    params:
+        task=task_of_data,
+        raw=raw_data,
+    shell:
+        "lzu prepare --task {params.task:q} --split {wildcards.split:q} 2>&1 | tee {log:q}"
 
 
 rule split:
-    """The training set in two parts by sequence, for the search of Table 6."""
+    """The training set in two parts by sequence, for a search."""
     input:
-        PATHS.annotations("train"),
+        ordered(ROOT / "data/{dataset}/train.json"),
+        ROOT / "data/{dataset}/train.about.json",
     output:
-        PATHS.annotations("search_train"),
-        PATHS.annotations("search_val"),
-        PATHS.search_split,
+        [
+            f"{ROOT}/data/{{dataset}}/search_{part}{end}"
+            for part in ("train", "val")
+            for end in (".json", ".about.json")
+        ],
+        ROOT / "data/{dataset}/search_split.json",
     log:
-        f"logs/{SUITE.suite}/split.log",
+        f"{LOGS}/{{dataset}}/split.log",
     conda:
         "../../environment.yml"
     resources:
         mem="8GB",
     params:
-        rule=DETECTION.search and [DETECTION.search.validation_share, DETECTION.search.split_seed],
+        task=task_of_data,
+        rule=search_rule,
     shell:
-        "lzu split 2>&1 | tee {log}"
+        "lzu split --task {params.task:q} 2>&1 | tee {log:q}"
 
 
-if DETECTION.model.initial_weights is not None:
+rule prior:
+    """Dataset-wide saliency of a training split."""
+    input:
+        lambda wildcards: [
+            ordered(context_of(wildcards).paths.annotations(wildcards.split)),
+            context_of(wildcards).paths.about(wildcards.split),
+        ],
+    output:
+        # its settings are in its name
+        ROOT / "priors/{task}/{split}/{prior}.npz",
+    log:
+        f"{LOGS}/{{task}}/prior_{{split}}_{{prior}}.log",
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        runtime="30m",
+        mem="8GB",
+    shell:
+        "lzu prior --task {wildcards.task:q} --split {wildcards.split:q} --name {wildcards.prior:q}"
+        " --threads {threads} 2>&1 | tee {log:q}"
 
-    rule weights:
-        """The checkpoint that all runs start from."""
-        output:
-            PATHS.weights(DETECTION.model.initial_weights),
-        log:
-            f"logs/{SUITE.suite}/weights.log",
-        retries: 2
-        conda:
-            "../../environment.yml"
-        shell:
-            "lzu weights 2>&1 | tee {log}"
+
+for context in COMPUTED.values():
+    if context.settings.model.initial_weights is not None:
+
+        rule:
+            name:
+                f"weights_{context.task.name}"
+            output:
+                context.paths.weights(context.settings.model.initial_weights),
+            log:
+                f"{LOGS}/{context.task.name}/weights.log",
+            retries: 2
+            conda:
+                "../../environment.yml"
+            params:
+                task=context.task.name,
+            shell:
+                "lzu weights --task {params.task:q} 2>&1 | tee {log:q}"

@@ -10,7 +10,7 @@ from lzu.datasets.argoverse_hd.classes import CLASSES
 from lzu.datasets.argoverse_hd.reader import ArgoverseHD, load
 from lzu.datasets.argoverse_hd.validation import BOX_TOLERANCE, box_problem, check
 from lzu.datasets.findings import Report
-from lzu.files import write_text
+from lzu.files import write_json, write_text
 
 
 def fingerprint(dataset: ArgoverseHD) -> dict[str, str]:
@@ -62,7 +62,6 @@ def to_coco(dataset: ArgoverseHD, box_tolerance: float = BOX_TOLERANCE) -> dict[
             "dataset": "argoverse_hd",
             "split": dataset.split,
             "source": dataset.source,
-            "root": str(dataset.root.resolve()),
             "images": len(images),
             "annotations": len(annotations),
             "clipped_boxes": clipped,
@@ -80,6 +79,39 @@ def prepare(
     root: str | os.PathLike[str],
     split: str,
     out_json: str | os.PathLike[str],
+    about_json: str | os.PathLike[str],
+    *,
+    box_tolerance: float = BOX_TOLERANCE,
+    tolerate: tuple[str, ...] = (),
+) -> None:
+    """Write a split of Argoverse-HD, real or synthetic, as COCO JSON, and its `info` block alone.
+
+    `info` has the fields of `fingerprint`, the source ("real" or "synthetic") and the counts; equal
+    data gives equal files, wherever it lies. The images are not opened: see `check_split`.
+
+    Raises:
+        UserError: the dataset is missing or its annotations have errors; the message is the report.
+    """
+    dataset = load(root, split)
+    report = check(dataset, "none", 1, "warning", box_tolerance, tuple(tolerate), None)
+    report.raise_if_errors(str(dataset.path))
+    converted = to_coco(dataset, box_tolerance)
+    converted["info"] |= fingerprint(dataset)
+    write_prepared(converted, out_json, about_json)
+
+
+def write_prepared(
+    content: dict[str, Any], out_json: str | os.PathLike[str], about_json: str | os.PathLike[str]
+) -> None:
+    """Write the content of a prepared file, and its `info` block in a small one beside it."""
+    # Not indented: json's fast encoder knows no indentation, and the real file has a million boxes.
+    write_text(out_json, json.dumps(content, separators=(",", ":"), allow_nan=False))
+    write_json(about_json, content["info"])
+
+
+def check_split(
+    root: str | os.PathLike[str],
+    split: str,
     report_json: str | os.PathLike[str],
     *,
     images: str = "decode",
@@ -89,11 +121,7 @@ def prepare(
     tolerate: tuple[str, ...] = (),
     image_size: tuple[int, int] | None = None,
 ) -> Report:
-    """Validate a split of Argoverse-HD, real or synthetic, and write it as COCO JSON.
-
-    The report is written even if there are errors; `out_json` only if there are none. Its `info`
-    block has the fields of `fingerprint`, the source ("real" or "synthetic") and the counts. The
-    arguments after `report_json` are those of `argoverse_hd_validation.validate`.
+    """Validate a split and write the report, errors or not; see `validation.validate`.
 
     Raises:
         UserError: the dataset is missing or has errors; the message is the report.
@@ -102,8 +130,4 @@ def prepare(
     report = check(dataset, images, jobs, order, box_tolerance, tuple(tolerate), image_size)
     write_text(report_json, json.dumps(report.to_dict(), indent=1) + "\n")
     report.raise_if_errors(str(Path(report_json)))
-    converted = to_coco(dataset, box_tolerance)
-    converted["info"] |= fingerprint(dataset)
-    # Not indented: json's fast encoder knows no indentation, and the real file has a million boxes.
-    write_text(out_json, json.dumps(converted, separators=(",", ":"), allow_nan=False))
     return report

@@ -1,7 +1,6 @@
 """Reader of Argoverse-HD's files, real or synthetic.
 
-Layout below a root: images in `Argoverse-1.1/tracking/{seq_dirs[sid]}/{name}`, annotations in
-`Argoverse-HD/annotations/{train,val}.json`. Boxes are left, top, width, height in pixels.
+Boxes are left, top, width, height in pixels.
 """
 
 import json
@@ -10,21 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lzu.datasets.argoverse_hd.layout import IMAGE_FOLDER, MARKER, SEAL, WHERE, annotation_path
 from lzu.errors import UserError
-
-IMAGE_FOLDER = "Argoverse-1.1/tracking"
-ANNOTATION_FOLDER = "Argoverse-HD/annotations"
-MARKER = "world.json"
-"""File in the root of a synthetic world; the real dataset has none."""
-SEAL = ".lzu-world.json"
-"""A copy of it: workflow managers delete the files that a rule declares before they run it again,
-and we must still know our own data from others'."""
-
-WHERE = (
-    "get the images of Argoverse 1.1 (3D tracking, ring_front_center) from "
-    "https://www.argoverse.org/av1.html and the annotations (Argoverse-HD) from "
-    "https://www.cs.cmu.edu/~mengtial/proj/streaming/, and unpack both into that folder"
-)
 
 KEYS = {
     "categories": ("id", "name"),
@@ -59,11 +45,6 @@ class ArgoverseHD:
         """ "synthetic" or "real"."""
         ours = any((self.root / name).exists() for name in (MARKER, SEAL))
         return "synthetic" if ours else "real"
-
-
-def annotation_path(root: str | os.PathLike[str], split: str) -> Path:
-    """Where the annotations of a split are expected."""
-    return Path(root) / ANNOTATION_FOLDER / f"{split}.json"
 
 
 def load(root: str | os.PathLike[str], split: str) -> ArgoverseHD:

@@ -1,13 +1,14 @@
 """Splitting a training set into two parts by whole sequences, as a hyperparameter search needs."""
 
 import hashlib
-import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lzu.datasets.argoverse_hd.coco import write_prepared
 from lzu.errors import UserError
-from lzu.files import read_json, write_json, write_text
+from lzu.files import read_json, write_json
 
 RULE = (
     "whole sequences, ordered by the SHA-256 of '<seed> <sequence folder>'; the first of them are "
@@ -55,12 +56,18 @@ def split_sequences(
 
 
 def write_split(
-    annotations: Path, train: Path, val: Path, record: Path, *, share: float, seed: int
+    annotations: Path,
+    parts: Mapping[str, tuple[Path, Path]],
+    record: Path,
+    *,
+    share: float,
+    seed: int,
 ) -> None:
     """Split a prepared *training* file; write the parts, and what they are.
 
-    The parts are COCO files as `annotations` is, of splits "search_train" and "search_val", each
-    with a fingerprint of its own. `record` tells rule, seed, share and the sequences by name.
+    `parts` maps "train" and "val" to the paths of a COCO file as `annotations` is, of splits
+    "search_train" and "search_val", each with a fingerprint of its own, and of its `info` block.
+    `record` tells rule, seed, share and the sequences by name.
 
     Raises UserError if the annotations are not of the training split; and see `split_sequences`.
     """
@@ -71,12 +78,11 @@ def write_split(
             f"{annotations}: the search splits the training set, and these are of the "
             f"{info['split']} split; give the training annotations"
         )
-    parts = split_sequences(content["images"], content["seq_dirs"], share, seed, annotations)
+    sequences = split_sequences(content["images"], content["seq_dirs"], share, seed, annotations)
     said = {}
-    for name, path, sids in zip(("train", "val"), (train, val), parts, strict=True):
+    for name, sids in zip(("train", "val"), sequences, strict=True):
         part = _part(content, f"search_{name}", set(sids))
-        # Not indented, as the prepared files are not: json's fast encoder knows no indentation.
-        write_text(path, json.dumps(part, separators=(",", ":"), allow_nan=False))
+        write_prepared(part, *parts[name])
         said[name] = {
             "images": part["info"]["images"],
             "annotations": part["info"]["annotations"],
@@ -108,5 +114,5 @@ def _part(content: dict[str, Any], split: str, sids: set[int]) -> dict[str, Any]
         "annotations": len(annotations),
         "fingerprint": hashlib.sha256(text.encode()).hexdigest(),
     }
-    kept = {key: info[key] for key in ("dataset", "source", "root")}
+    kept = {key: info[key] for key in ("dataset", "source")}
     return {**content, "info": {**kept, **own}, "images": images, "annotations": annotations}

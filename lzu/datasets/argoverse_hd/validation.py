@@ -11,7 +11,8 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
-from lzu.datasets.argoverse_hd.reader import IMAGE_FOLDER, KEYS, WHERE, ArgoverseHD, load
+from lzu.datasets.argoverse_hd.layout import IMAGE_FOLDER, WHERE
+from lzu.datasets.argoverse_hd.reader import KEYS, ArgoverseHD, load
 from lzu.datasets.findings import Finding, Report
 from lzu.datasets.sequences import out_of_order
 

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 
 from lzu.datasets.argoverse_hd.classes import CLASSES, COCO_INDICES, coco_mapping
-from lzu.datasets.argoverse_hd.reader import ANNOTATION_FOLDER, IMAGE_FOLDER, MARKER, SEAL
+from lzu.datasets.argoverse_hd.layout import ANNOTATION_FOLDER, IMAGE_FOLDER, MARKER, SEAL
 from lzu.datasets.synthetic.config import SPLITS, WorldConfig
 from lzu.datasets.synthetic.render import make_stage, render
 from lzu.errors import UserError

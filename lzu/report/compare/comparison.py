@@ -2,59 +2,87 @@
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from lzu.experiments.registry import METHOD_LABELS, TABLES, Column, Table, TableRow, find_table
+from lzu.experiments.methods import METHODS
 from lzu.experiments.run import SEARCH, Run
+from lzu.experiments.tables import Column, Row, Table, baseline_row
+from lzu.experiments.task import Task
+from lzu.report.compare.contrasts import Contrast, judge
 from lzu.report.compare.footnotes import footnotes
-from lzu.report.compare.selection import select
-from lzu.report.compare.statistics import Estimate, mean_interval, paired_difference, verdict
+from lzu.report.compare.missing import missing
+from lzu.report.compare.scores import of_row, runs_of, scores_by_metric
+from lzu.report.compare.selection import Selected, select
+from lzu.report.compare.uncertainty import Mean, RunKey, Scores, mean_over_runs, paired_mean
 from lzu.results.collect import options_text
 from lzu.results.published import read_published
+from lzu.results.statistics import Estimate
+
+RELATIVE = "{}_rel"
+"""A metric's name where its sizes are in heights of the image, as the paper's images have them."""
+
+Published = Mapping[tuple[tuple[str, str], ...], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """A number of the table: the paper's, ours, or both; None where there is none."""
+    """A number of the table: the paper's, ours, or both; None where there is none.
+
+    `difference` is measured - published, and None too where the two are of different data.
+    """
 
     published: float | None
     measured: Estimate | None
+    difference: float | None = None
 
-    @property
-    def difference(self) -> float | None:
-        """measured - published."""
-        if self.published is None or self.measured is None:
-            return None
-        return self.measured.value - self.published
+
+@dataclass(frozen=True)
+class Cost:
+    """What a method costs: its operations' added milliseconds, and the end-to-end time relative to
+    the baseline's with the 95 % interval of the paired rounds (None: too few of them)."""
+
+    added_ms: float
+    ratio: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
 class RowResult:
-    """A row of the table: its `cells` by metric, and the seeds that were measured.
+    """A row of the table: its `cells` by metric, and the runs (machine, seed) that were measured.
 
-    `by_seed` maps each score's metric, those that are no column too, to the value of each seed.
+    `scores` maps each metric, those that are no column too, to its values in these runs.
     `quartiles` maps a timing's metric to its 25 % and 75 % quantiles over rounds.
     """
 
-    row: TableRow
+    row: Row
     cells: dict[str, CellResult]
-    seeds: tuple[int, ...]
+    runs: tuple[RunKey, ...]
+    scores: dict[str, Scores]
     quartiles: dict[str, tuple[float, float]]
-    by_seed: dict[str, dict[int, float]]
+    cost: Cost | None
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that were measured on some machine."""
+        return tuple(sorted({seed for _, seed in self.runs}))
 
 
 @dataclass(frozen=True)
 class PairedResult:
-    """A method against uniform at the same scales, in one metric, paired by seed."""
+    """A method against the baseline at the same scales, in one metric, paired run by run.
 
-    row: TableRow
+    `contrast` has the verdict, in the table's headline metric alone.
+    """
+
+    row: Row
     column: Column
     published: float | None
-    measured: Estimate
-    verdict: str
+    measured: Mean
+    contrast: Contrast | None
 
 
 @dataclass(frozen=True)
@@ -63,158 +91,104 @@ class TableReport:
 
     `dataset` is the name of the data that was measured on, `source` "real" or "synthetic"; both are
     None where nothing was measured.
+    `relative` are score columns whose sizes in pixels mean something else than in the paper's
+    images, in their relative form; rows have cells of them beside the table's own.
     `missing` are (reason, rows' names) of cells shown as dashes; `unlisted` names what was measured
-    but is no row of this table; `notes` are footnotes.
-    `extra_ms` maps a row to the operations' added milliseconds and the end-to-end ratio.
+    but is no row of a table; `notes` are footnotes, `uncertainty` says where intervals are from.
     """
 
     table: Table
+    task: Task
     suite: str
     dataset: str | None
     source: str | None
     rows: tuple[RowResult, ...]
     paired: tuple[PairedResult, ...]
+    relative: tuple[Column, ...]
     missing: tuple[tuple[str, tuple[str, ...]], ...]
     unlisted: tuple[str, ...]
     notes: tuple[str, ...]
-    extra_ms: dict[TableRow, tuple[float, float]]
+
+    @property
+    def headline(self) -> Column:
+        """The column that verdicts speak of."""
+        return self.table.column(self.table.headline)
+
+    def baseline_of(self, row: Row) -> Row | None:
+        """The baseline's row at the scales of `row`."""
+        return baseline_row(row, (result.row for result in self.rows))
+
+    def name(self, row: Row) -> str:
+        """The row as notes name it: "0.5x LZU, fixed"."""
+        return row_name(row, self.task)
+
+    @property
+    def data(self) -> str:
+        """What was measured on, for the titles of figures."""
+        return f"{self.dataset} ({self.source})" if self.dataset else "no data"
 
 
-def row_name(row: TableRow) -> str:
+def row_name(row: Row, task: Task) -> str:
     """The row as notes name it: "0.5x LZU, fixed"."""
     options = "".join(f" {name}={value}" for name, value in row.options if (name, value) != SEARCH)
-    upsampled = "" if row.from_scale == 1 else f" from {row.from_scale:g}x"
-    return f"{row.to_scale:g}x {row.label}{upsampled}{options}"
-
-
-def _of_row(frame: pd.DataFrame, row: TableRow) -> pd.DataFrame:
-    return frame[
-        (frame["task"] == row.task)
-        & (frame["method"] == row.method)
-        & (frame["from_scale"] == row.from_scale)
-        & (frame["to_scale"] == row.to_scale)
-        & (frame["options"] == options_text(row.options))
-    ]
-
-
-def _by_seed(scores: pd.DataFrame, metric: str) -> dict[int, float]:
-    """seed -> value, without the seeds for which the metric is undefined."""
-    found = scores[(scores["metric"] == metric) & scores["value"].notna()]
-    return {
-        int(seed): float(value) for seed, value in zip(found["seed"], found["value"], strict=True)
-    }
-
-
-def _timing(timings: pd.DataFrame, metric: str) -> float | None:
-    found = timings.loc[timings["metric"] == metric, "value"]
-    return None if found.empty else float(found.iloc[0])
-
-
-def _measured(column: Column, scores: pd.DataFrame, timings: pd.DataFrame) -> Estimate | None:
-    if column.source == "timing":
-        value = _timing(timings, column.metric)
-        return None if value is None else Estimate(value, None, None, 1)
-    values = _by_seed(scores, column.metric)
-    return mean_interval(list(values.values())) if values else None
-
-
-def _missing(
-    table: Table, rows: Sequence[RowResult], suite: str, planned: Sequence[Run]
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Why cells are dashes: reason -> rows, in the order in which the reasons come up."""
-    reasons: dict[str, list[str]] = {}
-    for result in rows:
-        row, name = result.row, row_name(result.row)
-        wanted = sorted({run.seed for run in planned if run.suite == suite and row.matches(run)})
-        if not wanted and not result.seeds:
-            reason = f"not planned in suite {suite}" if row.built else "not built yet"
-            reasons.setdefault(reason, []).append(name)
-            continue
-        absent = [seed for seed in wanted if seed not in result.seeds]
-        if absent:
-            seeds = ", ".join(map(str, absent))
-            reasons.setdefault(f"no metrics.json of seed {seeds}", []).append(name)
-        for column in table.columns:
-            if result.cells[column.metric].measured is not None:
-                continue
-            if column.source == "timing":
-                reasons.setdefault(f"no timing ({column.metric})", []).append(name)
-            elif result.seeds:
-                reason = f"{column.metric} is undefined on this data (no such objects)"
-                reasons.setdefault(reason, []).append(name)
-    return tuple((reason, tuple(names)) for reason, names in reasons.items())
+    upsampled = "" if row.from_scale == 1 else f" from {task.scale_label(row.from_scale)}"
+    return f"{task.scale_label(row.to_scale)} {row.label}{upsampled}{options}"
 
 
 def compare(
-    table: str,
+    table: Table,
+    task: Task,
     suite: str,
     collected: pd.DataFrame,
     published_folder: str | os.PathLike[str],
     planned: Sequence[Run],
     machine: str | None = None,
-    timing_machine: str | None = None,
 ) -> TableReport:
     """Set the measured values of a table beside the published ones.
 
     Args:
-        table, suite: names: "table1", "demo".
-        collected: what `lzu.results.collect.collect` gives.
+        table, task: the table, and the task that it is of.
+        suite: its name.
+        collected: what `lzu.results.collect.collect` gives of the suite and the task.
         published_folder: `results/published`.
-        planned: the runs that the suite plans: they tell a run that is missing from one not meant
-            to be.
-        machine, timing_machine: whose scores and whose timings to show; needed where there are
-            several.
+        planned: the runs that the suite plans for this table: they tell a run that is missing from
+            one not meant to be, and give the rows beyond the paper.
+        machine: whose timings to show, needed where there are several; its scores alone are shown
+            where those of several machines cannot be pooled.
 
     Raises:
-        UserError: for an unknown table, several machines, datasets or devices in one column, and a
-            broken file of published values.
+        UserError: for results that must not stand in one table (see `select`), and a broken file of
+            published values.
     """
-    found = find_table(table)
-    own = _on_its_data(found, collected)
-    scores, timings = select(own, suite, found.rows[0].task, machine, timing_machine)
-    published = read_published(found, published_folder)
-    rows, paired, extra = [], [], {}
-    shown = found.with_beyond(
-        lambda row: any(row.matches(run) for run in planned) or not _of_row(scores, row).empty
-    )
-    own_scores = {row: _of_row(scores, row) for row in shown}
-    for row in shown:
-        own_timings = _of_row(timings, row)
-        rows.append(
-            RowResult(
-                row=row,
-                cells={
-                    column.metric: CellResult(
-                        published.get(row.published, {}).get(column.metric),
-                        _measured(column, own_scores[row], own_timings),
-                    )
-                    for column in found.columns
-                },
-                seeds=tuple(sorted({int(seed) for seed in own_scores[row]["seed"]})),
-                quartiles=_quartiles(found, own_timings),
-                by_seed={
-                    metric: _by_seed(own_scores[row], metric)
-                    for metric in own_scores[row]["metric"].unique()
-                },
-            )
-        )
-        added, ratio = _timing(own_timings, "added_ms"), _timing(own_timings, "end_to_end_ratio")
-        if added is not None and ratio is not None:
-            extra[row] = (added, ratio)
-        baseline = found.baseline_of(row)
-        if baseline is not None:
-            paired += _paired(found, row, own_scores[row], own_scores[baseline], published)
+    selected = select(_on_its_data(table, collected), machine)
+    scores = selected.scores
+    source = None if scores.empty else str(scores["dataset_source"].iloc[0])
+    published = read_published(table, published_folder)
+    shown = table.with_planned(planned)
+    by_row = {row: scores_by_metric(of_row(scores, row)) for row in shown}
+    relative = _relative(table, by_row.values())
+    columns = (*table.columns, *relative)
+    # Of other data than the paper's a difference from the paper means nothing.
+    comparable = source != "synthetic"
+    rows = [_row(row, columns, by_row[row], selected, published, comparable) for row in shown]
+    paired = _paired(table, columns, by_row, published)
     return TableReport(
-        table=found,
+        table=table,
+        task=task,
         suite=suite,
         dataset=None if scores.empty else str(scores["dataset"].iloc[0]),
-        source=None if scores.empty else str(scores["dataset_source"].iloc[0]),
+        source=source,
         rows=tuple(rows),
         paired=tuple(paired),
-        missing=_missing(found, rows, suite, planned),
-        unlisted=_unlisted(scores),
-        notes=(*found.notes, *footnotes(found, scores, timings)),
-        extra_ms=extra,
+        relative=relative,
+        missing=missing(
+            table.columns,
+            {row_name(result.row, task): result for result in rows},
+            planned,
+            suite,
+        ),
+        unlisted=_unlisted(scores, (*shown, *(r for t in task.tables for r in t.rows)), task),
+        notes=(*table.notes, *footnotes(table, task, selected, relative, bool(paired))),
     )
 
 
@@ -227,50 +201,123 @@ def _on_its_data(table: Table, collected: pd.DataFrame) -> pd.DataFrame:
     return own[own["kind"] != "timing"]
 
 
-def _unlisted(scores: pd.DataFrame) -> tuple[str, ...]:
-    """Names of the measured runs that no row of any table shows."""
-    rows = [row for other in TABLES.values() for row in (*other.rows, *other.beyond)]
+def _relative(table: Table, measured: Collection[dict[str, Scores]]) -> tuple[Column, ...]:
+    """The relative forms of score columns, where they differ from what is measured in pixels.
+
+    The paper's images have the height for which both are the same, so its numbers are both.
+    """
+    found = []
+    for column in table.columns:
+        name = RELATIVE.format(column.metric)
+        own = [scores for scores in measured if name in scores]
+        if any(scores[name].values != _values(scores, column.metric) for scores in own):
+            found.append(replace(column, metric=name, label=RELATIVE.format(column.label)))
+    return tuple(found)
+
+
+def _values(scores: Mapping[str, Scores], metric: str) -> Mapping[RunKey, float]:
+    return scores[metric].values if metric in scores else {}
+
+
+def _timing(timings: pd.DataFrame, metric: str) -> float | None:
+    found = timings.loc[timings["metric"] == metric, "value"].dropna()
+    return None if found.empty else float(found.iloc[0])
+
+
+def _row(
+    row: Row,
+    columns: Sequence[Column],
+    scores: dict[str, Scores],
+    selected: Selected,
+    published: Published,
+    comparable: bool,
+) -> RowResult:
+    timings = of_row(selected.timings, row)
+    cells, quartiles = {}, {}
+    for column in columns:
+        name = column.metric
+        measured = _measured(column, scores, timings)
+        theirs = _published(row, column, published)
+        both = comparable and theirs is not None and measured is not None
+        cells[name] = CellResult(theirs, measured, measured.value - theirs if both else None)
+        low, high = (_timing(timings, f"{name}_{end}") for end in ("q25", "q75"))
+        if column.source == "timing" and low is not None and high is not None:
+            quartiles[name] = (low, high)
+    runs = runs_of(of_row(selected.scores, row))
+    return RowResult(row, cells, runs, scores, quartiles, _cost(timings))
+
+
+def _measured(
+    column: Column, scores: Mapping[str, Scores], timings: pd.DataFrame
+) -> Estimate | None:
+    if column.source == "timing":
+        value = _timing(timings, column.metric)
+        return None if value is None else Estimate(value, None, None, 1)
+    own = scores.get(column.metric)
+    return None if own is None else mean_over_runs(own).estimate()
+
+
+def _published(row: Row, column: Column, published: Published) -> float | None:
+    if not row.published:
+        return None
+    name = column.metric.removesuffix(RELATIVE.format(""))
+    return published[row.published].get(name)
+
+
+def _cost(timings: pd.DataFrame) -> Cost | None:
+    added, ratio = _timing(timings, "added_ms"), _timing(timings, "end_to_end_ratio")
+    if added is None or ratio is None:
+        return None
+    ends = (_timing(timings, f"end_to_end_ratio_{end}") for end in ("low", "high"))
+    return Cost(added, ratio, *ends)
+
+
+def _paired(
+    table: Table,
+    columns: Sequence[Column],
+    by_row: Mapping[Row, dict[str, Scores]],
+    published: Published,
+) -> list[PairedResult]:
+    """Each method's differences from the baseline, with verdicts in the headline metric."""
+    results = []
+    for row, scores in by_row.items():
+        uniform = baseline_row(row, by_row)
+        if uniform is None:
+            continue
+        for column in columns:
+            name = column.metric
+            if name not in scores or name not in by_row[uniform]:
+                continue
+            measured = paired_mean(scores[name], by_row[uniform][name])
+            ours, theirs = (_published(r, column, published) for r in (row, uniform))
+            known = ours is not None and theirs is not None
+            if measured is not None:
+                difference = ours - theirs if known else None
+                results.append(PairedResult(row, column, difference, measured, None))
+    return _judged(table, results)
+
+
+def _judged(table: Table, results: Sequence[PairedResult]) -> list[PairedResult]:
+    headline = table.column(table.headline)
+    own = {result.row: result.measured for result in results if result.column == headline}
+    declared = [row for row in own if (row.method, row.to_scale) == table.primary]
+    primary = next((row for row in declared if row.from_scale == 1), None)
+    contrasts = judge(own, primary, headline.higher_is_better)
+    return [
+        replace(result, contrast=contrasts[result.row]) if result.column == headline else result
+        for result in results
+    ]
+
+
+def _unlisted(scores: pd.DataFrame, rows: Sequence[Row], task: Task) -> tuple[str, ...]:
+    """Names of the measured runs that are no row of any table."""
     listed = {(row.method, row.from_scale, row.to_scale, options_text(row.options)) for row in rows}
     found = scores[["method", "from_scale", "to_scale", "options"]].drop_duplicates()
     names = []
     for key in found.itertuples(index=False):
         if tuple(key) not in listed:
             shown = "" if key.options == "{}" else f" {key.options}"
-            label = METHOD_LABELS[key.method]
-            names.append(f"{key.to_scale:g}x {label} from {key.from_scale:g}x{shown}")
+            label = METHODS[key.method].label if key.method in METHODS else key.method
+            given, seen = task.scale_label(key.from_scale), task.scale_label(key.to_scale)
+            names.append(f"{seen} {label} from {given}{shown}")
     return tuple(names)
-
-
-def _quartiles(table: Table, timings: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    quartiles = {}
-    for column in table.columns:
-        low = _timing(timings, f"{column.metric}_q25")
-        high = _timing(timings, f"{column.metric}_q75")
-        if column.source == "timing" and low is not None and high is not None:
-            quartiles[column.metric] = (low, high)
-    return quartiles
-
-
-def _paired(
-    table: Table,
-    row: TableRow,
-    treated: pd.DataFrame,
-    baseline: pd.DataFrame,
-    published: dict[tuple[tuple[str, str], ...], dict[str, float]],
-) -> list[PairedResult]:
-    results = []
-    uniform = table.baseline_of(row)
-    for column in (column for column in table.columns if column.source == "score"):
-        measured = paired_difference(
-            _by_seed(treated, column.metric), _by_seed(baseline, column.metric)
-        )
-        if measured is None or uniform is None:
-            continue
-        theirs = None
-        if column.published is not None and row.published:
-            ours = published[row.published][column.metric]
-            theirs = ours - published[uniform.published][column.metric]
-        results.append(
-            PairedResult(row, column, theirs, measured, verdict(measured, column.higher_is_better))
-        )
-    return results

@@ -1,76 +1,81 @@
-"""Methods against uniform models of the *same latency*, which no table of the paper shows.
+"""Methods against baseline models of the *same latency*, which no table of the paper shows.
 
-At a method's latency the uniform model is interpolated: linearly in latency between neighbours on
-the Pareto front of the uniform models (latency against the metric's mean over seeds). Seed by seed
-the interpolated value is a mean of two uniform models' with fixed weights, so differences
-are paired by seed as everywhere. Beyond the front's ends nothing is known and nothing is said.
+At a method's latency the baseline is interpolated: linearly in latency between neighbours on the
+Pareto front of the baseline's models (latency against the metric's mean over runs). Run by run, and
+with each group of validation sequences left out, the interpolated value is a mean of two models'
+with fixed weights, so differences are paired and their intervals are made as everywhere. Beyond the
+front's ends nothing is known and nothing is said.
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lzu.experiments.registry import BASELINE, Column, TableRow
+from lzu.experiments.methods import BASELINE
+from lzu.experiments.tables import Column, Row
 from lzu.report.compare.comparison import RowResult, TableReport
+from lzu.report.compare.contrasts import Contrast, judge
 from lzu.report.compare.pareto import pareto_front
-from lzu.report.compare.statistics import Estimate, mean_interval, verdict
+from lzu.report.compare.uncertainty import Mean, Scores, mean_over_runs, paired_scores
+from lzu.results.statistics import Estimate
 
 # Which published or measured latencies are compared at: (published, metric).
 PROTOCOLS = ((True, "latency_ms"), (False, "latency_ms"), (False, "end_to_end_ms"))
-PUBLISHED = -1
-"""Stands for the seed of published values, which have none."""
+PUBLISHED = ("published", 0)
+"""Stands for the run of published values, which have none."""
 
 
 @dataclass(frozen=True)
 class IsoLatency:
-    """A method against uniform at the method's own latency, in one metric.
+    """A method against the baseline at the method's own latency, in one metric.
 
     `latency_ms` is the method's by `protocol` ("latency_ms": baseline plus added operations;
-    "end_to_end_ms"); `value` is the method's and `uniform` the interpolated uniform models' mean
-    over the seeds that all of them have, `difference` their paired difference. Where there is no
-    comparison, `uniform` and `difference` are None and `reason` says why.
+    "end_to_end_ms"); `value` is the method's and `uniform` the interpolated baseline's mean over
+    the runs that all models have, `difference` their paired difference. Where there is no
+    comparison, `uniform` and `difference` are None and `reason` says why. `contrast` has the
+    verdict on a measured difference, in the table's headline metric alone.
     """
 
-    row: TableRow
+    row: Row
     column: Column
     published: bool
     protocol: str
     latency_ms: float
     value: float
-    uniform: float | None
-    difference: Estimate | None
-    reason: str | None
+    uniform: float | None = None
+    difference: Mean | None = None
+    reason: str | None = None
+    contrast: Contrast | None = None
 
     @property
-    def verdict(self) -> str | None:
-        """Of the measured difference: "win", "loss" or "undecided"; None without one."""
-        if self.published or self.difference is None:
-            return None
-        return verdict(self.difference, self.column.higher_is_better)
+    def estimate(self) -> Estimate | None:
+        """The difference with its interval; published ones have none."""
+        return None if self.difference is None else self.difference.estimate()
 
 
 @dataclass(frozen=True)
-class _Model:
-    """A row's latency and its values by seed."""
+class Model:
+    """A row's latency and its values run by run."""
 
     latency_ms: float
-    by_seed: dict[int, float]
+    scores: Scores
 
     @property
     def mean(self) -> float:
-        return sum(self.by_seed.values()) / len(self.by_seed)
+        return mean_over_runs(self.scores).value
 
 
 def compare_at_equal_latency(report: TableReport) -> tuple[IsoLatency, ...]:
-    """Every non-uniform row against the uniform models of its latency, in every score.
+    """Every other method's row against the baseline at its latency, in every score.
 
-    Uniform models are those of the row's task, `from` scale and options. Rows that lack a value or
-    a latency are left out; the table itself lists them.
+    The baseline's models are those of the row's `from` scale and options. Rows that lack a value
+    or a latency are left out; the table itself lists them. Verdicts are corrected for the number of
+    all measured comparisons, by both latencies.
     """
     columns = [column for column in report.table.columns if column.source == "score"]
     results = []
     for row in report.rows:
-        if row.row.method == BASELINE:
+        if row.row.method == BASELINE.name:
             continue
         uniform = [other for other in report.rows if _comparable(other.row, row.row)]
         for published, protocol in PROTOCOLS:
@@ -81,29 +86,29 @@ def compare_at_equal_latency(report: TableReport) -> tuple[IsoLatency, ...]:
                 others = [_model(other, column.metric, published, protocol) for other in uniform]
                 front = _front([m for m in others if m is not None], column.higher_is_better)
                 results.append(_compared(row.row, column, published, protocol, model, front))
-    return tuple(results)
+    return _judged(results, report.headline)
 
 
-def _comparable(other: TableRow, row: TableRow) -> bool:
-    same = (other.task, other.from_scale, other.options) == (row.task, row.from_scale, row.options)
-    return same and other.method == BASELINE
+def _comparable(other: Row, row: Row) -> bool:
+    same = (other.from_scale, other.options) == (row.from_scale, row.options)
+    return same and other.method == BASELINE.name
 
 
-def _model(row: RowResult, metric: str, published: bool, protocol: str) -> _Model | None:
+def _model(row: RowResult, metric: str, published: bool, protocol: str) -> Model | None:
     value, latency = row.cells[metric], row.cells.get(protocol)
     if latency is None:
         return None
     if published:
         if value.published is None or latency.published is None:
             return None
-        return _Model(latency.published, {PUBLISHED: value.published})
-    by_seed = row.by_seed.get(metric)
-    if not by_seed or latency.measured is None:
+        return Model(latency.published, Scores({PUBLISHED: value.published}))
+    scores = row.scores.get(metric)
+    if scores is None or latency.measured is None:
         return None
-    return _Model(latency.measured.value, by_seed)
+    return Model(latency.measured.value, scores)
 
 
-def _front(models: Sequence[_Model], higher_is_better: bool) -> list[_Model]:
+def _front(models: Sequence[Model], higher_is_better: bool) -> list[Model]:
     """The Pareto front by rising latency, one model a latency."""
     sign = 1 if higher_is_better else -1
     places = pareto_front([m.latency_ms for m in models], [sign * m.mean for m in models])
@@ -111,49 +116,78 @@ def _front(models: Sequence[_Model], higher_is_better: bool) -> list[_Model]:
 
 
 def _compared(
-    row: TableRow,
-    column: Column,
-    published: bool,
-    protocol: str,
-    model: _Model,
-    front: list[_Model],
+    row: Row, column: Column, published: bool, protocol: str, model: Model, front: list[Model]
 ) -> IsoLatency:
-    difference, reason = None, _out_of_range(model.latency_ms, front)
-    value, uniform = model.mean, None
-    if reason is None:
-        at = interpolated(front, model.latency_ms)
-        shared = sorted(at.keys() & model.by_seed.keys())
-        if shared:
-            difference = mean_interval([model.by_seed[seed] - at[seed] for seed in shared])
-            value = sum(model.by_seed[seed] for seed in shared) / len(shared)
-            uniform = sum(at[seed] for seed in shared) / len(shared)
-        else:
-            reason = "no seed in common with the uniform models"
-    return IsoLatency(
-        *(row, column, published, protocol, model.latency_ms, value, uniform, difference, reason)
+    alone = IsoLatency(row, column, published, protocol, model.latency_ms, model.mean)
+    reason = _out_of_range(model.latency_ms, front)
+    if reason is not None:
+        return replace(alone, reason=reason)
+    at = interpolated(front, model.latency_ms)
+    difference = None if at is None else paired_scores(model.scores, at)
+    if at is None or difference is None:
+        return replace(alone, reason=f"no run in common with the models of {BASELINE.label}")
+    shared = difference.values.keys()
+    return replace(
+        alone,
+        value=_mean(model.scores, shared),
+        uniform=_mean(at, shared),
+        difference=mean_over_runs(difference),
     )
 
 
-def _out_of_range(latency_ms: float, front: list[_Model]) -> str | None:
+def _mean(scores: Scores, runs: object) -> float:
+    values = [scores.values[run] for run in scores.values if run in runs]
+    return sum(values) / len(values)
+
+
+def _out_of_range(latency_ms: float, front: list[Model]) -> str | None:
+    name = BASELINE.label
     if not front:
-        return "no uniform model with a value and a latency"
+        return f"no model of {name} with a value and a latency"
     first, last = front[0].latency_ms, front[-1].latency_ms
     if latency_ms < first:
-        return f"faster than the front's fastest uniform model ({first:.1f} ms)"
+        return f"faster than the front's fastest model of {name} ({first:.1f} ms)"
     if latency_ms > last:
-        return f"slower than the front's slowest uniform model ({last:.1f} ms)"
+        return f"slower than the front's slowest model of {name} ({last:.1f} ms)"
     return None
 
 
-def interpolated(front: Sequence[_Model], latency_ms: float) -> dict[int, float]:
-    """The uniform value of each seed at `latency_ms`, which lies within the front."""
+def interpolated(front: Sequence[Model], latency_ms: float) -> Scores | None:
+    """The baseline run by run at `latency_ms`, which lies within the front; None if the two models
+    around it share no run."""
     latencies = [model.latency_ms for model in front]
     right = bisect_left(latencies, latency_ms)
     if latencies[right] == latency_ms:
-        return front[right].by_seed
+        return front[right].scores
     below, above = front[right - 1], front[right]
     weight = (latency_ms - below.latency_ms) / (above.latency_ms - below.latency_ms)
-    return {
-        seed: (1 - weight) * below.by_seed[seed] + weight * above.by_seed[seed]
-        for seed in below.by_seed.keys() & above.by_seed.keys()
+    return _mixed(below.scores, above.scores, weight)
+
+
+def _mixed(below: Scores, above: Scores, weight: float) -> Scores | None:
+    """(1 - weight) * below + weight * above, of the runs that both have."""
+
+    def mix(a: float, b: float) -> float:
+        return (1 - weight) * a + weight * b
+
+    values = {
+        run: mix(below.values[run], above.values[run])
+        for run in below.values.keys() & above.values.keys()
     }
+    left_out = {
+        run: tuple(map(mix, below.left_out[run], above.left_out[run]))
+        for run in below.left_out.keys() & above.left_out.keys()
+    }
+    return Scores(values, left_out) if values else None
+
+
+def _judged(results: Sequence[IsoLatency], headline: Column) -> tuple[IsoLatency, ...]:
+    own = {
+        place: result.difference
+        for place, result in enumerate(results)
+        if result.difference and result.column == headline and not result.published
+    }
+    contrasts = judge(own, None, headline.higher_is_better)
+    return tuple(
+        replace(result, contrast=contrasts.get(place)) for place, result in enumerate(results)
+    )

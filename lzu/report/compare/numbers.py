@@ -1,7 +1,8 @@
 """Numbers and estimates as the tables and the CSV files print them."""
 
-from lzu.report.compare.statistics import Estimate
-from lzu.report.tables.grid import DASH
+from lzu.results.statistics import Estimate
+
+DASH = "–"
 
 
 def number(value: float | None, decimals: int, signed: bool = False) -> str:
@@ -25,3 +26,12 @@ def estimate_text(estimate: Estimate | None, decimals: int, signed: bool = False
 def rounded(value: float | None) -> float | str:
     """`value` as the CSV files have it: to a millionth, empty for None."""
     return "" if value is None else round(value, 6)
+
+
+def interval_text(metric: str, estimate: Estimate, decimals: int) -> str:
+    """A difference with its interval, as "AP +2.03, 95 % interval +1.20 to +2.86"."""
+    value = f"{metric} {number(estimate.value, decimals, signed=True)}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    low, high = (number(x, decimals, signed=True) for x in (estimate.low, estimate.high))
+    return f"{value}, 95 % interval {low} to {high}"

@@ -1,69 +1,112 @@
-"""Choosing the results of one suite, machine, dataset and device: columns never mix them."""
+"""Choosing what may stand in one table: one dataset, one device, one code for a row's machines.
+
+Scores of several machines are pooled, a run being a seed on a machine, as long as the machines
+measured the same thing. Latencies of several machines never are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from lzu.errors import UserError
 
+DATA = ("dataset", "dataset_source", "dataset_fingerprint", "split", "images")
+DEVICE = ("device", "dtype", "threads")
+ROW = ("method", "from_scale", "to_scale", "options")
+CHOOSE = (
+    "set `machine` in the suite file to one of them (LZU_MACHINE names a machine when results are "
+    "made)"
+)
 
-def _values(frame: pd.DataFrame, column: str) -> list[str]:
+
+@dataclass(frozen=True)
+class Selected:
+    """The scores and the timings of a table; `left_out` says whose scores were, and why."""
+
+    scores: pd.DataFrame
+    timings: pd.DataFrame
+    left_out: str | None = None
+
+
+def values_of(frame: pd.DataFrame, column: str) -> list[str]:
+    """The different values of a column as texts, sorted, without empty ones."""
     return sorted(frame[column].dropna().astype("str").unique())
 
 
-def _of_machine(frame: pd.DataFrame, what: str, wanted: str | None, option: str) -> pd.DataFrame:
-    machines = _values(frame, "machine")
+def select(collected: pd.DataFrame, machine: str | None = None) -> Selected:
+    """The scores and the timings that may stand in one table.
+
+    Args:
+        machine: whose timings; None where all come from one machine. Its scores alone are taken
+            where those of several machines are not of one kind.
+
+    Raises:
+        UserError: for timings of several machines with none chosen, or of none that was chosen;
+            scores of several machines that differ in data, code or settings with none chosen;
+            scores on different datasets or splits; timings on different devices, types or threads.
+    """
+    scores = collected[collected["kind"] == "score"]
+    timings = _of_machine(collected[collected["kind"] == "timing"], machine)
+    reason = _apart(scores)
+    left_out = None
+    if reason is not None:
+        machines = values_of(scores, "machine")
+        if machine not in machines:
+            raise UserError(
+                f"scores of several machines ({', '.join(machines)}) are not averaged: {reason}; "
+                f"{CHOOSE}, or run again what differs"
+            )
+        scores = scores[scores["machine"] == machine]
+        others = ", ".join(name for name in machines if name != machine)
+        left_out = f"Scores from {others} are left out: {reason}."
+    _refuse_mixture(scores, DATA, "scores", "score all runs on one dataset")
+    _refuse_mixture(timings, DEVICE, "timings", "time all methods alike: run `lzu time` again")
+    return Selected(scores, timings, left_out)
+
+
+def _of_machine(timings: pd.DataFrame, wanted: str | None) -> pd.DataFrame:
+    machines = values_of(timings, "machine")
     if wanted is None:
         if len(machines) > 1:
             raise UserError(
-                f"{what} come from several machines ({', '.join(machines)}), which a column must "
-                f"not mix; choose one with {option}"
+                f"latencies come from several machines ({', '.join(machines)}), which are never "
+                f"mixed; {CHOOSE}"
             )
-        return frame
+        return timings
     if machines and wanted not in machines:
-        raise UserError(f"{option}: no {what} of {wanted!r}; choose from {', '.join(machines)}")
-    return frame[frame["machine"] == wanted]
-
-
-def _refuse_mixture(frame: pd.DataFrame, column: str, what: str, mend: str) -> None:
-    values = _values(frame, column)
-    if len(values) > 1:
-        files = [
-            frame.loc[frame[column].astype("str") == value, "file"].iloc[0] for value in values
-        ]
-        listed = "; ".join(f"{v}: {f}" for v, f in zip(values, files, strict=True))
-        raise UserError(f"{what} have several values of {column} ({listed}); {mend}")
-
-
-def select(
-    collected: pd.DataFrame,
-    suite: str,
-    task: str,
-    machine: str | None = None,
-    timing_machine: str | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The scores and the timings of one suite and task that may stand in one table.
-
-    Args:
-        machine: whose scores; None where all come from one machine.
-        timing_machine: whose timings; None where all come from one machine, or to take those of
-            `machine`.
-
-    Raises:
-        UserError: for several machines with none chosen, a chosen one that has no results, scores
-            on different datasets or splits, and timings on different devices, types or threads.
-    """
-    own = collected[(collected["suite"] == suite) & (collected["task"] == task)]
-    scores = _of_machine(own[own["kind"] == "score"], "scores", machine, "machine")
-    timings = own[own["kind"] == "timing"]
-    machines = _values(timings, "machine")
-    if timing_machine is None and len(machines) > 1 and machine in machines:
-        timing_machine = machine
-    timings = _of_machine(timings, "timings", timing_machine, "timing_machine")
-    for column in ("dataset", "dataset_source", "dataset_fingerprint", "split", "images"):
-        _refuse_mixture(
-            scores, column, "scores", "score all runs on one dataset: run the score rule again"
+        raise UserError(
+            f"machine: there are no latencies of {wanted!r}, but of {', '.join(machines)}; {CHOOSE}"
         )
-    for column in ("device", "dtype", "threads"):
-        _refuse_mixture(
-            timings, column, "timings", "time all methods alike: run the time rule again"
-        )
-    return scores, timings
+    return timings[timings["machine"] == wanted]
+
+
+def _apart(scores: pd.DataFrame) -> str | None:
+    """Why the scores of several machines cannot be pooled, with two files; None if they can."""
+    if scores["machine"].nunique() < 2:
+        return None
+    for column in DATA:
+        if scores.groupby("machine")[column].agg(_kinds).nunique() > 1:
+            return _differing(scores, column)
+    for keys, column in (([*ROW, "seed"], "stamp"), ([*ROW], "git_commit")):
+        for _, own in scores.groupby(keys):
+            if own["machine"].nunique() > 1 and own[column].nunique(dropna=False) > 1:
+                return _differing(own, column)
+    return None
+
+
+def _kinds(values: pd.Series) -> str:
+    return ", ".join(sorted(values.dropna().astype("str").unique()))
+
+
+def _differing(frame: pd.DataFrame, column: str) -> str:
+    """The values of a column, each with a file that has it."""
+    first = frame.drop_duplicates(column)
+    listed = "; ".join(f"{v}: {f}" for v, f in zip(first[column], first["file"], strict=True))
+    return f"several values of {column} ({listed})"
+
+
+def _refuse_mixture(frame: pd.DataFrame, columns: Sequence[str], what: str, mend: str) -> None:
+    for column in columns:
+        if frame[column].nunique() > 1:
+            raise UserError(f"{what} have {_differing(frame, column)}; {mend}")

@@ -27,7 +27,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from lzu.report.compare.statistics import (
+from lzu.results.statistics import (
     CONFIDENCE,
     Estimate,
     student_t_beyond,

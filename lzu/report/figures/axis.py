@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from lzu.report.pictures.warps import Array
-from lzu.report.style import INK, METHOD_STYLE, save_figure, styled
+from lzu.report.style import BLUE, GREEN, INK, ORANGE, save_figure, styled
 
-TARGET = METHOD_STYLE["lzu_fixed"][0]
-SOURCE = METHOD_STYLE["lzu_adaptive"][0]
-QUERY = METHOD_STYLE["lzu_learned"][0]
+TARGET = BLUE
+SOURCE = ORANGE
+QUERY = GREEN
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
 from lzu.report.pictures.warps import Array, check_image, draw_grid, fit_frame
-from lzu.report.style import METHOD_STYLE, MUTED, save_figure, styled
+from lzu.report.style import BLUE, GREEN, MUTED, ORANGE, save_figure, styled
 
 LINE = "#ffffffa0"
 LINES = 17
-MEAN = METHOD_STYLE["lzu_fixed"]
-LARGEST = METHOD_STYLE["lzu_adaptive"]
-PEAK = METHOD_STYLE["lzu_learned"]
+MEAN = (BLUE, "s")
+LARGEST = (ORANGE, "^")
+PEAK = (GREEN, "P")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from lzu.experiments.registry import METHOD_LABELS
 from lzu.report.compare.comparison import TableReport
 from lzu.report.compare.size_bins import SizeCurve, SizeReport, by_size
-from lzu.report.compare.statistics import Estimate
+from lzu.results.statistics import Estimate
 from lzu.report.style import GRID_COLOUR, METHOD_STYLE, MUTED, save_figure, styled
 
 NOTHING = "no result has bins of object size yet: score the runs again"

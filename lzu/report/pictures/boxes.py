@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from lzu.errors import UserError
-from lzu.report.style import INK, METHOD_STYLE, MUTED, save_figure, styled
+from lzu.report.names import FIGURE_FORMS
+from lzu.report.style import BLUE, INK, MUTED, save_figure, styled
 
 HEIGHT_EDGES = (0.0, 0.0125, 0.025, 0.05, 0.1, 0.2, 1 / 3, 1.0)
 """Edges of the bins of box height, as fractions of the image's height."""
@@ -77,7 +78,7 @@ def plot_box_statistics(
     folder: str | os.PathLike[str],
     name: str = "box_statistics",
     horizon: float = 0.5,
-    forms: tuple[str, ...] = ("png", "pdf", "svg"),
+    forms: tuple[str, ...] = FIGURE_FORMS,
 ) -> dict[str, Path]:
     """Draw the cumulative heights of boxes, their place, and the classes' shares and sizes.
 
@@ -88,12 +89,11 @@ def plot_box_statistics(
         A mapping of form to path.
     """
     found = box_statistics(coco, horizon)
-    accent = METHOD_STYLE["lzu_fixed"][0]
     with styled():
         figure = Figure(figsize=(11.5, 3.8), layout="constrained")
         heights, places, classes = figure.subplots(1, 3)
         ordered = np.sort(found["height"])
-        heights.step(ordered, np.arange(1, len(ordered) + 1) / len(ordered), color=accent)
+        heights.step(ordered, np.arange(1, len(ordered) + 1) / len(ordered), color=BLUE)
         heights.axvline(0.05, color=MUTED, linestyle=":")
         heights.set_xscale("log")
         heights.set_xticks([0.01, 0.05, 0.1, 1 / 3, 1], ["1 %", "5 %", "10 %", "33 %", "100 %"])
@@ -107,7 +107,7 @@ def plot_box_statistics(
         heights.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
         edges = np.linspace(0, 1, 51)
-        places.hist(found["centre"], edges, orientation="horizontal", color=accent)
+        places.hist(found["centre"], edges, orientation="horizontal", color=BLUE)
         places.axhline(horizon, color=INK, linewidth=1)
         for side in (-NEAR_HORIZON, NEAR_HORIZON):
             places.axhline(horizon + side, color=MUTED, linestyle=":")
@@ -124,7 +124,7 @@ def plot_box_statistics(
         for k, shade in enumerate(shades):
             values = [found["classes"][key]["heights"][k] for key in names]
             label = f"to {HEIGHT_EDGES[k + 1]:.1%}"
-            classes.barh(names, values, left=left, color=accent, alpha=shade, label=label)
+            classes.barh(names, values, left=left, color=BLUE, alpha=shade, label=label)
             left += values
         for row, key in enumerate(names):
             share = f"{found['classes'][key]['share']:.1%}"

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,20 +17,44 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from lzu.experiments.methods import BASELINE
 from lzu.report.pictures.warps import Array, draw_grid, fit_frame, map_extent
-from lzu.report.style import INK, METHOD_STYLE, save_figure, styled
-from lzu.tasks.detection2d.image_scores import Outcome, Truth
+from lzu.report.style import INK, ORANGE, SKY, YELLOW, save_figure, styled
 
 GRID = "#ffffff90"
 LINES = 17
 # Told apart by line style too. All of them from the house palette, bright enough for streets.
 BOX_STYLE = {
     "ground truth": ("#ffffff", "-"),
-    "found": (METHOD_STYLE["lds"][0], "-"),
-    "false": (METHOD_STYLE["lzu_adaptive"][0], (0, (3, 1.5))),
-    "missed": (METHOD_STYLE["es"][0], (0, (1, 1))),
+    "found": (SKY, "-"),
+    "false": (ORANGE, (0, (3, 1.5))),
+    "missed": (YELLOW, (0, (1, 1))),
 }
 MAGNIFICATIONS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+
+
+class Boxes(Protocol):
+    """Boxes (n, 4): left, top, width, height in pixels."""
+
+    @property
+    def boxes(self) -> Array: ...
+
+
+class Outcome(Protocol):
+    """What was found in an image, which of it is `right` or `wrong`, and which true boxes were
+    `missed` (booleans or indices)."""
+
+    @property
+    def found(self) -> Boxes: ...
+
+    @property
+    def right(self) -> NDArray[np.generic]: ...
+
+    @property
+    def wrong(self) -> NDArray[np.generic]: ...
+
+    @property
+    def missed(self) -> NDArray[np.generic]: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +76,7 @@ class Case:
     inverse: Array
     saliency: Array
     magnification: Array
-    truth: Truth
+    truth: Boxes
     uniform: Outcome
     method: Outcome
 
@@ -82,7 +107,7 @@ def draw_frame(axes: Axes, image: NDArray[np.uint8], native: tuple[int, int], ti
     fit_frame(axes, native, title)
 
 
-def draw_outcome(axes: Axes, result: Outcome, truth: Truth) -> None:
+def draw_outcome(axes: Axes, result: Outcome, truth: Boxes) -> None:
     """Outline what was found, falsely found, and missed."""
     draw_boxes(axes, truth.boxes[result.missed], "missed")
     draw_boxes(axes, result.found.boxes[result.wrong], "false")
@@ -114,7 +139,7 @@ def cases_figure(cases: Sequence[Case], method: str, score: float) -> Figure:
     columns = (
         "Image, ground truth",
         "Zoomed, with the warp grid",
-        "Detections: Uniform",
+        f"Detections: {BASELINE.label}",
         f"Detections: {method}",
         "Saliency, magnification",
     )

@@ -15,10 +15,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from lzu.report.style import INK, METHOD_STYLE, save_figure, styled
+from lzu.report.style import BLUE, INK, save_figure, styled
 
 Array = NDArray[np.floating]
-GRID_LINE = METHOD_STYLE["lzu_fixed"][0]
+GRID_LINE = BLUE
 MOST_LINES = 26
 
 

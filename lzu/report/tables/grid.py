@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-DASH = "–"
+from lzu.report.compare.numbers import DASH
+
 Line = tuple[str, ...]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from mmdet.registry import MODELS
 from mmengine.hooks import Hook
@@ -51,6 +52,10 @@ class AdaptiveSingleStageDetector(ResampledSingleStageDetector):
 
     `jitter` holds standard deviations (x, y) in native pixels; `score_threshold` and
     `max_detections` are those of `salient_boxes`; the rest is as in `LZUSingleStageDetector`.
+
+    A share `uniform_share` of the training images has nothing detected before it, as a video's
+    first frame, so that it is seen uniformly. The paper has none, and so never trains on what it
+    begins every video with.
     """
 
     def __init__(
@@ -59,11 +64,13 @@ class AdaptiveSingleStageDetector(ResampledSingleStageDetector):
         score_threshold: float,
         max_detections: int,
         jitter: Sequence[float],
+        uniform_share: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.score_threshold, self.max_detections = score_threshold, max_detections
         self.jitter = tuple(jitter)
+        self.uniform_share = uniform_share
         self.cascade = False
 
     def resampler_inputs(self, batch_data_samples: Any) -> tuple[list[Tensor]]:
@@ -92,7 +99,11 @@ class AdaptiveSingleStageDetector(ResampledSingleStageDetector):
         return super().loss(batch_inputs, batch_data_samples)
 
     def _precede(self, sample: Any, boxes: Tensor, scores: Tensor) -> None:
-        """Let `boxes`, jittered, be what was detected before `sample`."""
+        """Let `boxes`, jittered, be what was detected before `sample`; or nothing, by its draw."""
+        # Of a generator of its own, so that the boxes are moved the same whatever the share.
+        if np.random.default_rng([sample.jitter_seed, 1]).random() < self.uniform_share:
+            sample.previous_instances = InstanceData(bboxes=boxes[:0], scores=scores[:0])
+            return
         moved = jitter_boxes(boxes, sample.jitter_seed, self.jitter, self.frames.native)
         sample.previous_instances = InstanceData(bboxes=moved, scores=scores)
 

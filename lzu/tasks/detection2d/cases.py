@@ -8,17 +8,16 @@ import numpy as np
 import torch
 from mmengine.structures import InstanceData
 
+from lzu.engine.trained import load_trained
 from lzu.errors import UserError
-from lzu.experiments.config import Suite
-from lzu.experiments.paths import Paths
-from lzu.experiments.pictured import baseline_of
-from lzu.experiments.plan import evaluated_runs
-from lzu.experiments.registry import BASELINE, METHOD_LABELS
-from lzu.experiments.run import ADAPTIVE, Run
+from lzu.experiments.context import Context
+from lzu.experiments.methods import BASELINE
+from lzu.experiments.run import Run
 from lzu.files import read_json
 from lzu.report.pictures.cases import Case, write_cases
+from lzu.results.predictions import read_predictions
 from lzu.tasks.detection2d.adaptive import no_detections
-from lzu.tasks.detection2d.build import run_stamp
+from lzu.tasks.detection2d.build import validation_set
 from lzu.tasks.detection2d.case_choice import (
     LEAST_BOXES,
     ImageScore,
@@ -28,7 +27,6 @@ from lzu.tasks.detection2d.case_choice import (
 )
 from lzu.tasks.detection2d.image_scores import Found, Truth, outcome
 from lzu.tasks.detection2d.online import index_of_image, validation_sequences
-from lzu.tasks.detection2d.predict import load_trained, validation_set
 from lzu.tasks.detection2d.views import SHOWN_SCORE, View, lens_of, view
 
 INVERSE_LINES = (97, 129)
@@ -48,31 +46,34 @@ class Choice:
     score: float = SHOWN_SCORE
 
 
-def draw_cases(suite: Suite, run: Run, paths: Paths, choice: Choice) -> None:
+def draw_cases(context: Context, run: Run, **chosen: Any) -> None:
     """Draw the images where `run` gains and loses most against uniform; write all images' scores.
+
+    `chosen` are the fields of `Choice`.
 
     Raises UserError if uniform is not planned beside the run, if either is not trained or not
     predicted with, or if their predictions are of other weights than the suite's.
     """
+    choice = Choice(**chosen)
     if min(choice.count, choice.least_boxes) < 1:
         raise UserError("--count and --least-boxes: at least 1 is needed")
-    if run.options or run.method == BASELINE:
+    if run.options or run.method == BASELINE.name:
         raise UserError("cases compare a method with uniform on the validation set: no --option")
-    if baseline_of(run) not in evaluated_runs(suite):
+    if run.baseline not in context.runs:
         raise UserError(
-            f"the suite does not plan {baseline_of(run).path}, to compare {run.method} with; add "
+            f"the suite does not plan {run.baseline.path}, to compare {run.method} with; add "
             "the scale and seed to uniform's"
         )
-    annotations = read_json(paths.annotations("val"))
+    annotations = read_json(context.paths.annotations("val"))
     truths = read_truth(annotations)
     names = {image["id"]: image["file_name"] for image in annotations["images"]}
-    uniform, own = (read_found(suite, one, paths, annotations) for one in (baseline_of(run), run))
+    uniform, own = (read_found(context, one, annotations) for one in (run.baseline, run))
     scores = score_images(names, truths, uniform, own)
     cases = pick_cases(scores, choice.count, choice.least_boxes)
-    model = load_trained(suite, run, paths)
+    model = load_trained(context, run)
     lens_of(model, run.method)
-    views = view_images(suite, run, paths, model, own, [*cases.gains, *cases.losses])
-    native = suite.detection2d.dataset.native_size
+    views = view_images(context, run, model, own, [*cases.gains, *cases.losses])
+    native = context.settings.dataset.native_size
     rows = [
         as_case(
             title_of(score),
@@ -85,9 +86,9 @@ def draw_cases(suite: Suite, run: Run, paths: Paths, choice: Choice) -> None:
         )
         for score in (*cases.gains, *cases.losses)
     ]
-    picture = paths.cases_picture(run)
+    picture = context.paths.cases_picture(run)
     write_scores(picture.with_suffix(".csv"), scores, cases, run.method, choice.least_boxes)
-    write_cases(picture.parent, picture.stem, rows, METHOD_LABELS[run.method], choice.score)
+    write_cases(picture.parent, picture.stem, rows, run.about.label, choice.score)
 
 
 def read_truth(annotations: dict[str, Any]) -> dict[int, Truth]:
@@ -105,27 +106,13 @@ def read_truth(annotations: dict[str, Any]) -> dict[int, Truth]:
     }
 
 
-def read_found(
-    suite: Suite, run: Run, paths: Paths, annotations: dict[str, Any]
-) -> dict[int, Found]:
+def read_found(context: Context, run: Run, annotations: dict[str, Any]) -> dict[int, Found]:
     """What `run` predicted in each image of `annotations`, a COCO file's content, by image id.
 
     Raises UserError if the predictions are not of the run as the suite has it, or of other images,
     or are missing.
     """
-    path = paths.run(run, "predictions.json")
-    if not path.is_file():
-        raise UserError(
-            f"{path}: no such file; train {run.method} at {run.to_scale:g} (seed {run.seed}) and "
-            "predict with it: `lzu train` and `lzu predict`"
-        )
-    content = read_json(path)
-    same_data = content.get("fingerprint") == annotations["info"]["fingerprint"]
-    if content["config_hash"] != run_stamp(suite, run, paths) or not same_data:
-        raise UserError(
-            f"{path}: predicted with other settings or data than the suite has now; train and "
-            "predict again"
-        )
+    content = read_predictions(context, run)
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for one in content["detections"]:
         found[one["image_id"]].append(one)
@@ -140,9 +127,8 @@ def read_found(
 
 
 def view_images(
-    suite: Suite,
+    context: Context,
     run: Run,
-    paths: Paths,
     model: Any,
     found: dict[int, Found],
     picked: list[ImageScore],
@@ -152,17 +138,17 @@ def view_images(
     An adaptive one's saliency follows from what it predicted in the frame before (`found`), which
     the predictions' file has to a thousandth of a pixel.
     """
-    dataset = validation_set(suite, run, paths)
+    dataset = validation_set(context, run)
     place = index_of_image(dataset)
     before: dict[int, int | None] = {}
-    if run.method in ADAPTIVE:
-        for sequence in validation_sequences(paths):
+    if run.about.follows_frames:
+        for sequence in validation_sequences(context, run):
             before |= dict(zip(sequence, [None, *sequence[:-1]], strict=True))
     views = {}
     for score in picked:
         data = dataset[place[score.image]]
         sample = data["data_samples"]
-        if run.method in ADAPTIVE:
+        if run.about.follows_frames:
             previous = before[score.image]
             sample.previous_instances = (
                 no_detections() if previous is None else _instances(found[previous])

@@ -1,39 +1,108 @@
-"""Getting a suite's dataset ready: writing the synthetic world, checking and converting a split."""
+"""Getting the data of 2-D detection ready: world, check, COCO files, the search's split, prior."""
 
 from pathlib import Path
+from typing import Any
 
-from lzu.datasets.argoverse_hd.coco import prepare
+import numpy as np
+import torch
+
+import lzu
+from lzu.datasets.argoverse_hd.coco import check_split, prepare
+from lzu.datasets.argoverse_hd.split import write_split
 from lzu.datasets.synthetic.argoverse_writer import write_argoverse_hd
 from lzu.datasets.synthetic.config import WorldConfig
 from lzu.errors import UserError
-from lzu.experiments.config import Suite
-from lzu.experiments.paths import Paths
-from lzu.experiments.plan import followed_splits
+from lzu.experiments.context import Context
+from lzu.experiments.task import PriorSpec
+from lzu.files import read_json
 
 
-def write_world(suite: Suite, paths: Paths, jobs: int) -> None:
+def write_world(context: Context, jobs: int) -> None:
     """Write the suite's synthetic Argoverse-HD at the dataset's root, in the native size."""
-    dataset = suite.detection2d.dataset
+    dataset = context.settings.dataset
     if dataset.synthetic is None:
         raise UserError(
-            "detection2d.dataset.synthetic: this suite uses real data, and has no world to write"
+            f"{context.task.name}.dataset.synthetic: this suite uses real data, and has no world "
+            "to write"
         )
     height, width = dataset.native_size
     world = WorldConfig.from_dict({**dataset.synthetic, "height": height, "width": width})
     write_argoverse_hd(Path(dataset.root), world, jobs=jobs)
 
 
-def prepare_split(suite: Suite, paths: Paths, split: str, jobs: int) -> None:
-    """Check `split` of the suite's dataset and write its COCO file; all findings in one report."""
-    dataset = suite.detection2d.dataset
-    prepare(
-        Path(dataset.root),
+def check_data(context: Context, split: str, jobs: int) -> None:
+    """Look at all in `split` that training would stumble over; all findings in one report."""
+    dataset = context.settings.dataset
+    check_split(
+        dataset.root,
         split,
-        paths.annotations(split),
-        paths.findings(split),
+        context.paths.findings(split),
         images=dataset.image_check,
         jobs=jobs,
-        order="error" if split in followed_splits(suite) else "warning",
+        order="error" if split in context.followed_splits() else "warning",
         tolerate=dataset.tolerate,
         image_size=dataset.native_size,
     )
+
+
+def prepare_data(context: Context, split: str) -> None:
+    """Write `split` as a COCO file, and what is known of it."""
+    dataset, paths = context.settings.dataset, context.paths
+    prepare(
+        dataset.root,
+        split,
+        paths.annotations(split),
+        paths.about(split),
+        tolerate=dataset.tolerate,
+    )
+
+
+def split_data(context: Context) -> None:
+    """Split the training set in two by sequence, for the search.
+
+    Raises UserError if the suite has no search.
+    """
+    search, paths = context.settings.search, context.paths
+    if search is None:
+        raise UserError(f"{context.task.name}.search is not set, so there is nothing to split for")
+    names = {part: f"search_{part}" for part in ("train", "val")}
+    write_split(
+        paths.annotations("train"),
+        {part: (paths.annotations(name), paths.about(name)) for part, name in names.items()},
+        paths.search_split,
+        share=search.validation_share,
+        seed=search.split_seed,
+    )
+
+
+def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dict[str, Any]]:
+    """The density of all boxes in the annotations of a *training* split, and its source.
+
+    The official tool of FOVEA builds its prior from the validation file; this one refuses
+    annotations that are not of a training split.
+    """
+    annotations = context.paths.annotations(spec.split)
+    content = read_json(annotations)
+    info = content["info"]
+    if info["split"] not in ("train", "search_train"):
+        raise UserError(
+            f"{annotations}: a prior is made from training boxes, and these are of the "
+            f"{info['split']} split; give the training annotations"
+        )
+    sizes = {(image["height"], image["width"]) for image in content["images"]}
+    if len(sizes) != 1:
+        raise UserError(
+            f"{annotations}: images of several sizes ({sorted(sizes)[:3]} ...); one prior needs "
+            "one image size"
+        )
+    boxes = np.array([a["bbox"] for a in content["annotations"]], dtype=np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    saliency = lzu.saliency.from_boxes(
+        torch.from_numpy(boxes),
+        image_size=sizes.pop(),
+        lattice=spec.settings.lattice,
+        amplitude=spec.settings.amplitude,
+        bandwidth=spec.settings.bandwidth,
+    )
+    source = {key: info[key] for key in ("source", "split", "fingerprint")}
+    return saliency, {**source, "boxes": len(boxes)}

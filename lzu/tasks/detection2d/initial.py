@@ -7,24 +7,12 @@ from torch import nn
 from lzu.datasets.argoverse_hd.classes import CLASSES, COCO_INDICES
 from lzu.engine.weights import read_state, select_classes
 from lzu.errors import UserError
-from lzu.experiments.config import Model
 
 COCO_CLASSES = 80
 CLASSIFIERS = ("bbox_head.retina_cls", "bbox_head.conv_cls", "bbox_head.gfl_cls")
 
 
-def describe_initial_weights(model: Model) -> str:
-    """What the results say: a checkpoint by name and checksum, or `scratch`."""
-    if model.initial_weights is not None:
-        name = model.initial_weights.source.rsplit("/", 1)[-1]
-        return f"{name} (sha256 {model.initial_weights.sha256[:8]})"
-    backbone = model.overrides.get("backbone", {})
-    if "init_cfg" in backbone and backbone["init_cfg"] is None:
-        return "scratch"
-    return "the backbone's init_cfg (see model.base); the rest from scratch"
-
-
-def load_initial_weights(model: nn.Module, path: Path) -> None:
+def fit_weights(model: nn.Module, path: Path) -> None:
     """Load a whole detector; a COCO classifier is cut down to Argoverse-HD's classes.
 
     Raises UserError if a parameter is missing or has another shape.

@@ -7,17 +7,18 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from lzu.datasets.sequences import frame_order, side_by_side
-from lzu.experiments.paths import Paths
+from lzu.experiments.context import Context
+from lzu.experiments.run import Run
 from lzu.files import read_json
 from lzu.tasks.detection2d.adaptive import no_detections
 
 
-def validation_sequences(paths: Paths, split: str = "val") -> list[list[int]]:
-    """The ids of the images of `split`, a list for each sequence, in the order of their `fid`.
+def validation_sequences(context: Context, run: Run) -> list[list[int]]:
+    """The ids of the images that `run` is scored on, a list a sequence, in the order of `fid`.
 
     Raises UserError as `frame_order` does.
     """
-    path = paths.annotations(split)
+    path = context.paths.annotations(run.split("val"))
     return frame_order(read_json(path)["images"], path)
 
 

@@ -1,17 +1,13 @@
 """COCO average precision of a run's predictions (no torch, no mm*)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from lzu.errors import UserError
-from lzu.experiments.paths import Paths
+from lzu.experiments.context import Context
 from lzu.experiments.run import Run
-from lzu.files import read_json, write_json
-from lzu.results.provenance import collect_provenance
-from lzu.results.schema import METRICS_SCHEMA_NAME, validate_metrics
+from lzu.files import read_json
 from lzu.tasks.detection2d.coco import percent
 from lzu.tasks.detection2d.evaluation import Evaluation, Precision, evaluate, precision
 from lzu.tasks.detection2d.jackknife import Metric, leave_one_out, sequence_groups
@@ -102,48 +98,18 @@ def _jackknife(
     return leave_one_out(evaluation, of_image, groups, metrics)
 
 
-def score(run: Run, paths: Paths) -> None:
-    """Write the run's `metrics.json` from its predictions and the validated annotations.
+def score(context: Context, run: Run, predictions: dict[str, Any]) -> dict[str, Any]:
+    """Score the content of the run's predictions: what its metrics file has of this task's own.
 
-    Raises UserError if the predictions are of other weights than those that were trained last, or
-    of other validation data.
+    Raises UserError if a prediction names an image or a category that the annotations do not have.
     """
-    started = datetime.now(UTC)
-    predictions = read_json(paths.run(run, "predictions.json"))
-    record = paths.run(run.trained, "train.json")
-    training = read_json(record)
-    if predictions["config_hash"] != training["config_hash"]:
-        raise UserError(
-            f"{paths.run(run, 'predictions.json')}: made with other weights than "
-            f"{record} tells of; predict again"
-        )
-    split = run.split("val")
-    truth = read_json(paths.annotations(split))
-    if predictions.get("fingerprint") != truth["info"]["fingerprint"]:
-        raise UserError(
-            f"{paths.run(run, 'predictions.json')}: made on other data than "
-            f"{paths.annotations(split)} has now; predict again"
-        )
+    truth = read_json(context.paths.annotations(run.split("val")))
     found = average_precision(truth, predictions["detections"])
-    metrics = {
-        "schema": METRICS_SCHEMA_NAME,
-        "run": run.as_dict(),
-        "dataset": {
-            "name": "argoverse_hd",
-            "source": truth["info"]["source"],
-            "fingerprint": truth["info"]["fingerprint"],
-            "split": split,
-            "images": len(truth["images"]),
-        },
+    jackknife = {} if found.jackknife is None else {"jackknife": found.jackknife}
+    return {
         "metrics": found.metrics,
+        "relative": found.relative,
         "size_bins": found.size_bins,
         "size_bins_relative": found.size_bins_relative,
-        "relative": found.relative,
-        **({} if found.jackknife is None else {"jackknife": found.jackknife}),
-        "config_hash": training["config_hash"],
-        "training": training["training"],
-        "provenance": collect_provenance(started),
+        **jackknife,
     }
-    path = paths.run(run, "metrics.json")
-    validate_metrics(metrics, path)
-    write_json(path, metrics)

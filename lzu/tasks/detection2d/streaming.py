@@ -12,28 +12,26 @@ import numpy as np
 import torch
 
 from lzu.datasets.sequences import frame_order
+from lzu.engine.trained import load_trained
 from lzu.errors import UserError
-from lzu.experiments.config import Suite
-from lzu.experiments.paths import Paths
-from lzu.experiments.registry import METHOD_LABELS
+from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_atomic
 from lzu.report.pictures.stream import StreamFrame, write_stream_picture
 from lzu.results.provenance import collect_provenance
-from lzu.tasks.detection2d.build import run_stamp
+from lzu.results.stamps import stamp
+from lzu.tasks.detection2d.build import validation_set
 from lzu.tasks.detection2d.online import detect_online, index_of_image
-from lzu.tasks.detection2d.predict import load_trained, validation_set
 from lzu.tasks.detection2d.views import SHOWN_SCORE, View, lens_of, view
 
-STREAM_FORMAT = 1
+STREAM_FORMAT = 2
 SHOWN_WIDTH = 640
 """Of images in the animated picture, in pixels."""
 
 
 def stream(
-    suite: Suite,
+    context: Context,
     run: Run,
-    paths: Paths,
     *,
     sequence: int | str,
     frames: int,
@@ -65,12 +63,13 @@ def stream(
     if frames < 1 or fps <= 0:
         raise UserError("--frames and --fps must be above 0")
     started = datetime.now(UTC)
-    content = read_json(paths.annotations(run.split("val")))
-    sid, images = find_sequence(content, sequence, paths.annotations(run.split("val")))
+    annotations = context.paths.annotations(run.split("val"))
+    content = read_json(annotations)
+    sid, images = find_sequence(content, sequence, annotations)
     images = images[:frames]
-    model = load_trained(suite, run, paths)
+    model = load_trained(context, run)
     lens = lens_of(model, run.method)
-    dataset = validation_set(suite, run, paths)
+    dataset = validation_set(context, run)
     numbers = {image["id"]: image["fid"] for image in content["images"]}
     seen = []
     pictures = []
@@ -97,16 +96,16 @@ def stream(
     about = {
         "format": STREAM_FORMAT,
         "run": run.as_dict(),
-        "config_hash": run_stamp(suite, run, paths),
+        "stamp": stamp(context, run),
         "sequence": {"sid": sid, "name": sequence_name(content, sid), "frames": len(seen)},
-        "native_size": list(suite.detection2d.dataset.native_size),
+        "native_size": list(context.settings.dataset.native_size),
         "network_size": list(model.frames.network),
         "fwhm": lens.fwhm,
         "provenance": collect_provenance(started),
     }
     write_stream(out, seen, numbers, about)
-    title = f"{METHOD_LABELS[run.method]} at {run.to_scale:g}×, sequence {sid}"
-    native = suite.detection2d.dataset.native_size
+    title = f"{run.about.label} at {run.to_scale:g}×, sequence {sid}"
+    native = context.settings.dataset.native_size
     write_stream_picture(out.with_suffix(".gif"), pictures, native, title, fps)
 
 

@@ -9,7 +9,7 @@ from lzu.experiments import registry
 from lzu.experiments.registry import runs_for
 from lzu.experiments.run import Run
 from lzu.report.compare.comparison import compare
-from lzu.report.compare.statistics import mean_interval
+from lzu.results.statistics import mean_interval
 from lzu.results.collect import collect
 
 

@@ -7,7 +7,7 @@ import pytest
 from lzu.experiments.registry import runs_for
 from lzu.report.compare.comparison import compare
 from lzu.report.compare.iso_latency import _Model, compare_at_equal_latency, interpolated
-from lzu.report.compare.statistics import mean_interval
+from lzu.results.statistics import mean_interval
 from lzu.report.figures.iso_latency import iso_latency_figure, write_iso_latency_figure
 from lzu.report.tables.iso_latency import write_iso_latency_table
 from lzu.results.collect import collect

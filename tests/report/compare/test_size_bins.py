@@ -9,7 +9,7 @@ import pytest
 from lzu.errors import UserError
 from lzu.report.compare.comparison import compare
 from lzu.report.compare.size_bins import by_size, write_size_table
-from lzu.report.compare.statistics import mean_interval
+from lzu.results.statistics import mean_interval
 from lzu.report.figures.size_bins import NOTHING, size_figure, write_size_figure
 from lzu.results.collect import bin_metrics, collect, read_collected, write_collected
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lzu.report.compare.statistics import Estimate
+from lzu.results.statistics import Estimate
 from lzu.report.compare.uncertainty import (
     Part,
     Scores,

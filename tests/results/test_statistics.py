@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lzu.report.compare.statistics import (
+from lzu.results.statistics import (
     Estimate,
     mean_interval,
     median_interval,

@@ -1,0 +1,65 @@
+"""From a context and a run to mm* configs, for any task."""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from lzu.errors import UserError
+from lzu.experiments.context import Context
+from lzu.experiments.identity import own_block
+from lzu.experiments.run import Run
+
+
+def shipped_config(name: str, package: str) -> Config:
+    """Load a config that ships inside an mm* package, named `package::path`.
+
+    mmengine's own resolution asks for a distribution called `mmdet`, which the maintained fork
+    is not, so the file is found beside the imported package.
+    """
+    given, _, relative = name.partition("::")
+    if given != package or not relative:
+        raise UserError(f"model.base: {name!r} is not of the form {package}::folder/file.py")
+    module = importlib.import_module(package)
+    path = Path(str(module.__file__)).parent / ".mim" / "configs" / relative
+    if not path.is_file():
+        raise UserError(f"model.base: {package} ships no config {relative!r} (looked for {path})")
+    return Config.fromfile(path)
+
+
+def resampler_config(context: Context, run: Run) -> dict[str, Any]:
+    """The settings of the run's resampler; see `lzu.models.resamplers.build_resampler`.
+
+    They follow from the method's row: its kind of saliency, and its own block of settings.
+    """
+    saliency = run.about.saliency
+    if saliency == "none":
+        return {"kind": "uniform"}
+    own = own_block(context, run)
+    spec = context.prior_of(run)
+    if spec is not None:
+        fwhm = own.get("fwhm", spec.settings.fwhm)
+        return {"kind": "warp", "prior": str(context.paths.prior(spec)), "fwhm": fwhm}
+    lattice = {"lattice": context.settings.prior.lattice}
+    if saliency == "learned":
+        return {"kind": "learned", **lattice, **own}
+    density = {name: own[name] for name in ("fwhm", "amplitude", "bandwidth")}
+    return {"kind": "boxes", **lattice, **density}
+
+
+def enter_scope(context: Context) -> None:
+    """Make the registries of the task's mm* package the default ones of this process."""
+    init_default_scope(context.task.scope)
+
+
+@contextmanager
+def named_errors(key: str) -> Iterator[None]:
+    """Turn what mm* raises on settings that do not fit into a UserError that names `key`."""
+    try:
+        yield
+    except (KeyError, TypeError, AssertionError) as error:
+        raise UserError(f"{key}: the model cannot be built with them: {error}") from error

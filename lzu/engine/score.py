@@ -1,0 +1,52 @@
+"""Scoring the predictions of one run of any task (no torch in here; a task's own step may)."""
+
+from datetime import UTC, datetime
+
+from lzu.errors import UserError
+from lzu.experiments.context import Context
+from lzu.experiments.run import Run
+from lzu.files import read_json, write_json
+from lzu.results.predictions import read_predictions
+from lzu.results.provenance import collect_provenance
+from lzu.results.schema import METRICS_SCHEMA_NAME, validate_metrics
+
+
+def score(context: Context, run: Run) -> None:
+    """Write the run's `metrics.json`: what the task's `score` step gives, and its provenance.
+
+    Raises UserError if the predictions or the weights are of other settings or data than the
+    suite's.
+    """
+    started = datetime.now(UTC)
+    paths, split = context.paths, run.split("val")
+    predictions = read_predictions(context, run)
+    record = paths.run(run.trained, "train.json")
+    training = read_json(record)
+    if training.get("stamp") != predictions["stamp"]:
+        raise UserError(
+            f"{record}: trained with other settings or data than the suite has now; train it again"
+        )
+    about = read_json(paths.about(split))
+    found = context.task.step("score")(context, run, predictions)
+    metrics = {
+        "schema": METRICS_SCHEMA_NAME,
+        "run": run.as_dict(),
+        "dataset": {
+            "name": context.task.dataset.name,
+            "source": about["source"],
+            "fingerprint": predictions["fingerprint"],
+            "split": split,
+            "images": about["images"],
+        },
+        **found,
+        "stamp": predictions["stamp"],
+        "training": training["training"],
+        "provenance": {
+            "train": training["provenance"],
+            "predict": predictions["provenance"],
+            "score": collect_provenance(started),
+        },
+    }
+    path = paths.run(run, "metrics.json")
+    validate_metrics(metrics, path, context.task)
+    write_json(path, metrics)

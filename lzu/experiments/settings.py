@@ -1,0 +1,214 @@
+"""The blocks of settings that tasks share; a task's own block inherits `TaskSettings`.
+
+A suite file (`config/*.yaml`) holds what the science needs: data, prior, model, schedule, methods,
+scales and seeds. Threads, memory and partitions belong to rules and profiles. `config/README.md`
+lists every key; it is made from these classes, so a key's description stands at the key alone.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from lzu.experiments.methods import METHODS
+
+Scale = Annotated[float, Field(gt=0, le=2)]
+Seed = Annotated[int, Field(ge=0)]
+Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]
+Lattice = tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]]
+Positive = Annotated[float, Field(gt=0)]
+
+
+def _refuse_numbers_as_text(value: dict[str, Any], path: str = "") -> dict[str, Any]:
+    for key, item in value.items():
+        if isinstance(item, dict):
+            _refuse_numbers_as_text(item, f"{path}{key}.")
+        elif isinstance(item, str):
+            try:
+                float(item)
+            except ValueError:
+                continue
+            raise ValueError(f"{path}{key} is the text {item!r}; YAML needs 1.0e-4, not 1e-4")
+    return value
+
+
+# Settings handed to mm* as they are, which cannot be checked by type here.
+Passed = Annotated[dict[str, Any], AfterValidator(_refuse_numbers_as_text)]
+
+
+def refuse_repeats(name: str, values: Iterable[Any]) -> None:
+    """Raise ValueError if a value stands twice in a list of settings."""
+    values = list(values)
+    if len(set(values)) != len(values):
+        raise ValueError(f"{name} repeats a value: {values}")
+
+
+def require_among(name: str, values: tuple[Any, ...], known: tuple[Any, ...], who: str) -> None:
+    """Raise ValueError for values that are not `known`, and repeated ones; `who` knows them."""
+    refuse_repeats(name, values)
+    for value in values:
+        if value not in known:
+            listed = ", ".join(x if isinstance(x, str) else f"{x:g}" for x in known) or "none"
+            shown = value if isinstance(value, str) else f"{value:g}"
+            raise ValueError(f"{name}: {shown} is not among those that {who}: {listed}")
+
+
+class Strict(BaseModel):
+    """A block of settings: unknown keys, and what is not of a key's type, are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dataset(Strict):
+    """Where the images are, and how they are checked."""
+
+    root: str = Field(description="folder of the data set, or where the synthetic world is written")
+    native_size: Size = Field((1200, 1920), description="height, width in pixels (paper: 5.1)")
+    synthetic: dict[str, Any] | None = Field(
+        None,
+        description="settings of the synthetic world to write at root (see "
+        "`lzu.datasets.synthetic.WorldConfig`); null: real data",
+    )
+    image_check: Literal["decode", "header"] = Field(
+        "decode", description="how thoroughly the images are checked before training"
+    )
+    tolerate: tuple[Literal["box_size", "box_outside"], ...] = Field(
+        (), description="kinds of wrong boxes that are left out and counted, and no errors"
+    )
+
+    def world_of(self, split: str) -> dict[str, Any] | None:
+        """The settings of the synthetic world that `split` ("train" or "val") depends on."""
+        if self.synthetic is None:
+            return None
+        foreign = "val_" if split == "train" else "train_"
+        return {key: v for key, v in self.synthetic.items() if not key.startswith(foreign)}
+
+
+class Weights(Strict):
+    """A checkpoint to start from."""
+
+    source: str = Field(description="its path or URL")
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")] = Field(
+        description="SHA-256 of its bytes, or the first digits"
+    )
+
+
+class Model(Strict):
+    """A config that ships in an mm* package, and what is changed in its `model` block."""
+
+    base: str = Field(description="`package::path` of the config, such as mmdet::folder/file.py")
+    overrides: Passed = Field({}, description="merged into the config's `model` block")
+    initial_weights: Weights | None = Field(
+        None, description="the whole model's weights; null: see the backbone's init_cfg"
+    )
+
+
+class Schedule(Strict):
+    """The training schedule. The rate decays linearly to zero, iteration by iteration (A.6)."""
+
+    epochs: Annotated[int, Field(ge=1)] = Field(3, description="passes over the data (paper: A.6)")
+    batch: Annotated[int, Field(ge=1)] = Field(
+        8, description="images an iteration, over all GPUs (paper: A.6)"
+    )
+    optimizer: Passed = Field(
+        {"type": "SGD", "momentum": 0.9, "weight_decay": 1e-4},
+        description="torch's optimizer and its arguments; the rate is the method's",
+    )
+    warmup_iterations: Annotated[int, Field(ge=0)] = Field(
+        1000, description="of linear warm-up (paper: A.6)"
+    )
+    clip_norm: Positive | None = Field(None, description="gradients' largest norm; null: any")
+    flip: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="probability of a left-right flip"
+    )
+    checkpoint_every: Annotated[int, Field(ge=1)] = Field(
+        1000, description="iterations between checkpoints that a killed training goes on from"
+    )
+
+
+class MethodRuns(Strict):
+    """The runs of one method."""
+
+    scales: tuple[Scale, ...] = Field(description="the `to` scales that it is trained at")
+    learning_rate: Positive = Field(description="its initial learning rate (paper: A.6)")
+    seeds: dict[Scale, tuple[Seed, ...]] = Field(
+        {}, description="scale -> seeds, where they are not the task's"
+    )
+    variants: tuple[dict[str, float], ...] = Field(
+        (),
+        description="further runs at these scales, each with other values of some keys of the "
+        "method's own block or of the prior (beyond the paper)",
+    )
+
+    @model_validator(mode="after")
+    def _unique(self) -> "MethodRuns":
+        refuse_repeats("scales", self.scales)
+        refuse_repeats("variants", (str(sorted(one.items())) for one in self.variants))
+        for scale, seeds in self.seeds.items():
+            refuse_repeats(f"seeds.{scale:g}", seeds)
+            require_among("seeds", (scale,), self.scales, "scales has")
+        return self
+
+
+class Timing(Strict):
+    """How long zoom and unzoom are measured, at batch 1."""
+
+    warmup: Annotated[int, Field(ge=1)] = Field(20, description="rounds before those that count")
+    rounds: Annotated[int, Field(ge=3)] = Field(100, description="of every method, interleaved")
+
+
+class LatticePrior(Strict):
+    """The lattice and the kernel of a fixed prior's warp; what it is made of is the task's."""
+
+    lattice: Lattice = Field((31, 51), description="rows, columns of the saliency (paper: A.6)")
+    fwhm: Positive = Field(22.0, description="of the attraction kernel, in cells (paper: A.6)")
+
+
+class TaskSettings(Strict):
+    """What every task's block has."""
+
+    offered: ClassVar[tuple[str, ...]] = ()
+    """Names of the methods that the task has."""
+
+    dataset: Dataset
+    model: Model
+    schedule: Schedule = Schedule()
+    prior: LatticePrior = LatticePrior()
+    methods: dict[str, MethodRuns] = Field(description="method -> what of it is trained")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = Field(
+        (0,), description="one run of each method and scale for each"
+    )
+    timing: Timing = Timing()
+
+    @model_validator(mode="after")
+    def _offered(self) -> "TaskSettings":
+        refuse_repeats("seeds", self.seeds)
+        for name in self.methods:
+            if name not in self.offered:
+                raise ValueError(
+                    f"methods.{name}: no method of this task; choose from {', '.join(self.offered)}"
+                )
+            self._check_variants(name)
+        return self
+
+    def _check_variants(self, name: str) -> None:
+        method = METHODS[name]
+        own = type(getattr(self, method.block)).model_fields if method.block else {}
+        prior = type(self.prior).model_fields if method.needs_prior else {}
+        known = [key for key in {**prior, **own} if key not in (*method.drops, "lattice")]
+        for variant in self.methods[name].variants:
+            for key in variant or {"": 0}:
+                if key not in known:
+                    raise ValueError(
+                        f"methods.{name}.variants: {key!r} is no setting of this method; choose "
+                        f"from {', '.join(known) or 'none'}"
+                    )
+
+    def seeds_of(self, method: str, scale: float) -> tuple[int, ...]:
+        """The seeds of a method at a scale."""
+        return self.methods[method].seeds.get(scale, self.seeds)
+
+
+def frame_size(native_size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """(height, width) in pixels of the native size at `scale`, to the nearest pixel."""
+    return round(native_size[0] * scale), round(native_size[1] * scale)

@@ -1,0 +1,121 @@
+"""What a task is: facts that load without torch, and the names of the functions of its steps."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lzu.errors import UserError
+from lzu.experiments.run import Run
+from lzu.experiments.settings import TaskSettings
+from lzu.experiments.tables import Table
+
+if TYPE_CHECKING:
+    from lzu.experiments.context import Context
+
+Schema = Mapping[str, Any]
+Files = Mapping[Path, str | None]
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """The data that a task is on.
+
+    Attributes:
+        name: of its folder and in result files; `label` in texts.
+        where: where to get it, and in which layout, for the message that it is missing.
+        state: a cheap summary of the raw files of (root, split), without reading them: it changes
+            when they do.
+    """
+
+    name: str
+    label: str
+    where: str
+    state: Callable[[str, str], Any]
+
+
+@dataclass(frozen=True)
+class PriorSpec:
+    """A fixed prior: `name` (a file's stem, from which no other prior's differs), the `split` that
+    it is made of, and the settings that it is made with."""
+
+    name: str
+    split: str
+    settings: Any
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of frames, made by a step of its own.
+
+    Attributes:
+        name: of the step (`lzu NAME`).
+        category: in the report.
+        files: context -> file -> its caption's name in workflow/report/ (None: the report does not
+            show it); empty: the suite has no such picture.
+        runs: context -> the runs whose trained weights it needs; it is drawn of the first.
+        predicted: context -> those whose predictions it needs.
+        params: context -> the settings that it reads.
+        prior: whether it shows the task's prior.
+    """
+
+    name: str
+    category: str
+    files: "Callable[[Context], Files]"
+    runs: "Callable[[Context], tuple[Run, ...]]" = lambda context: ()
+    predicted: "Callable[[Context], tuple[Run, ...]]" = lambda context: ()
+    params: "Callable[[Context], Any]" = lambda context: None
+    prior: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """The facts of a task. What it does is in the functions that `steps` names (torch, mm*).
+
+    Attributes:
+        name: in settings, paths and result files; `title` in texts.
+        settings: the type of its block in a suite file.
+        dataset: the data.
+        tables: the paper's tables that it fills.
+        runs: (settings, suite) -> table's name -> the runs that the suite plans for it. Those of
+            the first table are timed, too.
+        metrics: JSON schema of the `metrics` block of its result files.
+        extras: key -> JSON schema of what else its result files may have.
+        check_extras: content of a result file -> what does not fit together in them, or None.
+        scale_label: how a scale is written in its tables.
+        prior_of: (settings, run) -> the prior that the run zooms by; None if it has none.
+        identity: (settings, run) -> what else than the shared settings its weights depend on.
+        not_trained: keys of its block that bear on no weights, beside the shared ones.
+        scope: the mm* package whose registries it uses.
+        pictures: those of frames.
+        comparisons: names of the comparisons beyond the paper that its first table is shown in
+            ("iso_latency", "size_bins"; see lzu.report).
+        steps: step -> `module:function`, imported when it is called for.
+    """
+
+    name: str
+    title: str
+    settings: type[TaskSettings]
+    dataset: DatasetFacts
+    tables: tuple[Table, ...]
+    runs: Callable[[Any, str], Mapping[str, list[Run]]]
+    metrics: Schema
+    prior_of: Callable[[Any, Run], PriorSpec | None]
+    steps: Mapping[str, str]
+    scope: str
+    extras: Mapping[str, Schema] = field(default_factory=dict)
+    check_extras: Callable[[dict[str, Any]], str | None] = lambda value: None
+    scale_label: Callable[[float], str] = "{:g}x".format
+    identity: Callable[[Any, Run], dict[str, Any]] = lambda settings, run: {}
+    not_trained: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    comparisons: tuple[str, ...] = ("iso_latency",)
+
+    def step(self, name: str) -> Callable[..., Any]:
+        """Import the function of a step; UserError if the task has no such step."""
+        if name not in self.steps:
+            raise UserError(f"{self.name} has no step {name!r}; it has: {', '.join(self.steps)}")
+        module, _, function = self.steps[name].partition(":")
+        found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+        return found

@@ -1,0 +1,164 @@
+"""The report of a task, step by step: collect, tables, figures; and what a suite prints last."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from lzu.errors import UserError
+from lzu.experiments.context import Context
+from lzu.experiments.tables import Table
+from lzu.report import names
+from lzu.report.compare.comparison import TableReport, compare
+from lzu.report.compare.size_bins import by_size
+from lzu.report.figures.iso_latency import write_iso_latency_figure
+from lzu.report.figures.search import write_search
+from lzu.report.figures.size_bins import write_size_figure
+from lzu.report.figures.tradeoff import write_tradeoff
+from lzu.report.products import compared, has_level_error, main_table, products
+from lzu.report.tables.forms import write_table
+from lzu.report.tables.iso_latency import write_iso_latency_table
+from lzu.report.tables.level_error import read_published_errors, write_level_error_table
+from lzu.report.tables.size_bins import write_size_table
+from lzu.results.collect import collect, kept_files, read_collected, write_collected
+from lzu.results.keep import kept_runs
+from lzu.results.schema import read_level_error, read_metrics
+from lzu.results.stamps import stamp
+
+
+def collect_task(context: Context) -> None:
+    """Write all results of a task to one long table, a row for each run and quantity.
+
+    In compute mode the planned runs' files are read, so that what an earlier setting of the suite
+    left behind stays out; in cached mode all that is kept of the suite, of all machines.
+
+    Raises:
+        UserError: for a file that is missing or broken, or of other settings, data or prior than
+            today's; in cached mode if nothing is kept.
+    """
+    if context.suite.mode == "cached":
+        metrics, timings = kept_files(context.paths.suite.measured, context.task.name)
+        if not metrics:
+            raise UserError(
+                f"{context.paths.suite.measured}: no kept results of {context.task.name}; "
+                "set mode: compute in the suite file"
+            )
+    else:
+        metrics = _planned_metrics(context)
+        timings = sorted({context.paths.timing(run) for run in context.timed_runs})
+    write_collected(collect(context.task, metrics, timings), context.paths.collected)
+
+
+def _planned_metrics(context: Context) -> list[Path]:
+    """The metrics file of each planned run: its own, or the kept one where the suite reuses it."""
+    # What is kept was found by its stamp.
+    kept = kept_runs(context) if context.suite.reuse else {}
+    found = []
+    for run in context.runs:
+        path = kept.get(run)
+        if path is None:
+            path = context.paths.run(run, "metrics.json")
+            if read_metrics(path, context.task)["stamp"] != stamp(context, run):
+                raise UserError(
+                    f"{path}: of other settings, data or prior than {run.path} has today in suite "
+                    f"{context.suite.suite}; train and score the run again"
+                )
+        found.append(path)
+    return found
+
+
+def make_tables(context: Context) -> None:
+    """Write the suite's tables of a task, the comparisons beyond the paper, and Eq. 18's errors if
+    they were measured."""
+    folder, main = context.paths.tables, main_table(context)
+    for table in context.tables:
+        report = _report(context, table)
+        write_table(report, folder)
+        if table == main and compared(context, names.ISO_LATENCY):
+            write_iso_latency_table(report, folder)
+        if table == main and compared(context, names.SIZE_BINS):
+            write_size_table(by_size(report), folder, context.task.name)
+    if has_level_error(context):
+        published = read_published_errors(context.paths.suite.published)
+        errors = read_level_error(_level_error(context))
+        write_level_error_table(errors, published, folder, context.task.name)
+
+
+def make_figures(context: Context) -> None:
+    """Draw the suite's figures of a task."""
+    folder, main = context.paths.figures, main_table(context)
+    if main is not None:
+        report = _report(context, main)
+        write_tradeoff(report, folder)
+        if compared(context, names.ISO_LATENCY):
+            write_iso_latency_figure(report, folder)
+        if compared(context, names.SIZE_BINS):
+            write_size_figure(report, folder)
+    for table in context.tables:
+        if table.layout == "search":
+            write_search(_report(context, table), folder)
+
+
+def show(contexts: Iterable[Context]) -> None:
+    """Print each task's first table, and below them where everything is that there is.
+
+    Raises:
+        UserError: if a first table was not made yet.
+    """
+    contexts = list(contexts)
+    for context in contexts:
+        main = main_table(context)
+        if main is not None:
+            path = context.paths.tables / f"{main.name}.txt"
+            try:
+                print(path.read_text(encoding="utf-8").rstrip(), end="\n\n")
+            except OSError as error:
+                raise UserError(f"{path}: cannot be read ({error}); run `lzu tables`") from error
+    made = [product.path for context in contexts for product in products(context)]
+    # of the whole suite, so once
+    made += dict.fromkeys(context.paths.suite.report for context in contexts)
+    print("Written:")
+    for line in _listed(path for path in made if path.exists()):
+        print(f"  {line}")
+
+
+def _listed(paths: Iterable[Path]) -> list[str]:
+    """The paths, those that differ in their form alone on one line: `table1.{csv,md}`."""
+    lines = []
+    for stem, alike in groupby(paths, key=lambda path: path.with_suffix("")):
+        forms = [path.suffix[1:] for path in alike]
+        lines.append(
+            f"{stem.as_posix()}.{forms[0] if len(forms) == 1 else f'{{{",".join(forms)}}}'}"
+        )
+    return lines
+
+
+def _report(context: Context, table: Table) -> TableReport:
+    """A table, published and measured."""
+    frame, machine = read_collected(context.paths.collected), context.suite.machine
+    # `machine` chooses among kept results: it is no condition on the machine that computes today.
+    if context.suite.mode != "cached" and machine not in set(frame["machine"].dropna()):
+        machine = None
+    return compare(
+        table,
+        context.task,
+        context.suite.suite,
+        frame,
+        context.paths.suite.published,
+        context.plan[table.name],
+        machine,
+    )
+
+
+def _level_error(context: Context) -> Path:
+    """The file of Eq. 18's errors: this suite's, or the one that is kept."""
+    if context.suite.mode != "cached":
+        return context.paths.level_error
+    kept = context.paths.kept_level_errors()
+    if context.suite.machine in kept:
+        return kept[context.suite.machine]
+    if len(kept) > 1:
+        raise UserError(
+            f"Eq. 18's errors are kept of several machines ({', '.join(kept)}); set `machine` in the "
+            "suite file to one of them"
+        )
+    return next(iter(kept.values()))

@@ -1,0 +1,144 @@
+"""Keeping a task's result files under version control, and finding what is kept."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lzu.errors import UserError
+from lzu.experiments.context import Context
+from lzu.experiments.run import SEARCH, Run
+from lzu.files import write_atomic
+from lzu.results.collect import kept_files
+from lzu.results.schema import read_level_error, read_metrics, read_timing
+from lzu.results.stamps import stamp
+
+Reader = Callable[[Path], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What `keep` did: numbers of files copied, and of those that had been kept of other settings,
+    data or runs and were removed."""
+
+    copied: int
+    removed: int
+
+
+def keep(context: Context) -> Kept:
+    """Copy the task's finished results to `results/measured/<suite>/<machine>/`.
+
+    Runs that are not finished are left out, so that a study can be kept as it grows, on one machine
+    or several. With the search's metrics goes the record of how the training set was split for it.
+    Only files that pass their schema and are of today's settings and data are kept, and none of
+    which any step was made on a working tree with changes, whose code nobody could find again.
+    What was kept earlier of the same machine stays if it is of the same settings and data; the
+    rest is removed.
+
+    Raises UserError if there is nothing to keep, and for a dirty file.
+    """
+    found = finished(context)
+    if not found:
+        raise UserError(
+            f"{context.paths.root}: no finished run of {context.task.name} to keep; run the suite"
+        )
+    dirty = [path for path, content in found.items() if _dirty(content)]
+    if dirty:
+        raise UserError(
+            f"{dirty[0]}: measured on a working tree with uncommitted changes "
+            f"({len(dirty)} files are); commit and run again before keeping results"
+        )
+    copied = 0
+    for path, content in found.items():
+        folder = context.paths.suite.measured / machine_of(content)
+        searched = SEARCH in content.get("run", {}).get("options", {}).items()
+        for source in (path, context.paths.search_split) if searched else (path,):
+            with write_atomic(folder / source.relative_to(context.paths.root)) as temporary:
+                shutil.copyfile(source, temporary)
+        copied += 1
+    return Kept(copied, _remove_stale(context))
+
+
+def finished(context: Context) -> dict[Path, dict[str, Any]]:
+    """The task's own result files that there are, of today's settings and data, with their content.
+
+    Raises UserError for a file that breaks its schema.
+    """
+    paths = context.paths
+    found: dict[Path, dict[str, Any]] = {}
+    for run in context.runs:
+        path = paths.run(run, "metrics.json")
+        if path.is_file():
+            content = read_metrics(path, context.task)
+            if content["stamp"] == stamp(context, run):
+                found[path] = content
+    for run in context.timed_runs:
+        path = paths.timing(run)
+        if path.is_file():
+            found[path] = read_timing(path)
+    if paths.level_error.is_file():
+        found[paths.level_error] = read_level_error(paths.level_error)
+    return found
+
+
+def machine_of(content: dict[str, Any]) -> str:
+    """The class of the machine that a result file is from; of a run's steps, that of the first."""
+    return str(_provenances(content)[0]["machine"])
+
+
+def _provenances(content: dict[str, Any]) -> list[dict[str, Any]]:
+    own = content["provenance"]
+    return [own] if "machine" in own else list(own.values())
+
+
+def _dirty(content: dict[str, Any]) -> bool:
+    return any(one["git_dirty"] for one in _provenances(content))
+
+
+def kept_runs(context: Context) -> dict[Run, Path]:
+    """The planned runs that are kept with an equal stamp, so that they need not be made again.
+
+    Where several machines have one, the first by name. Where the data or a prior is not there yet,
+    no stamp can be told, and none is found.
+    """
+    metrics, _ = kept_files(context.paths.suite.measured, context.task.name)
+    by_path: dict[Path, list[Path]] = {}
+    for path in metrics:
+        relative = path.relative_to(context.paths.suite.measured)
+        by_path.setdefault(Path(*relative.parts[1:]), []).append(path)
+    found = {}
+    for run in context.runs:
+        own = by_path.get(Path(run.path) / "metrics.json", [])
+        if not own:
+            continue
+        try:
+            mark = stamp(context, run)
+        except UserError:
+            continue
+        same = [p for p in own if read_metrics(p, context.task)["stamp"] == mark]
+        if same:
+            found[run] = same[0]
+    return found
+
+
+def _remove_stale(context: Context) -> int:
+    """Remove kept metrics of the suite that are of no planned run, or of another stamp."""
+    metrics, timing = kept_files(context.paths.suite.measured, context.task.name)
+    marks = {Path(run.path) / "metrics.json": stamp(context, run) for run in context.runs}
+    timed = {Path(run.timing_path) for run in context.timed_runs}
+    stale = []
+    for path in metrics:
+        relative = Path(*path.relative_to(context.paths.suite.measured).parts[1:])
+        if marks.get(relative) != read_metrics(path, context.task)["stamp"]:
+            stale.append(path)
+    for path in timing:
+        if Path(*path.relative_to(context.paths.suite.measured).parts[1:]) not in timed:
+            stale.append(path)
+    for path in stale:
+        path.unlink()
+        for parent in path.relative_to(context.paths.suite.measured).parents[:-1]:
+            folder = context.paths.suite.measured / parent
+            if not any(folder.iterdir()):
+                folder.rmdir()
+    return len(stale)

@@ -1,0 +1,53 @@
+"""The stamp of a run: one hash of all that its weights depend on, files included."""
+
+import hashlib
+
+from lzu.errors import UserError
+from lzu.experiments.context import Context
+from lzu.experiments.identity import digest, training_identity
+from lzu.experiments.run import Run
+from lzu.files import read_json
+from lzu.results.prior import load_prior
+
+CHECKPOINT = "checkpoint.pth"
+RECORD = "train.json"
+
+
+def fingerprint(context: Context, split: str) -> str:
+    """The fingerprint of a prepared split; UserError if it is not prepared."""
+    return str(read_json(context.paths.about(split))["fingerprint"])
+
+
+def stamp(context: Context, run: Run) -> str:
+    """A hash of the run's training identity, its training data and its prior.
+
+    A run shares it with the one of which it evaluates the weights.
+
+    Raises UserError if the data or the prior are not there.
+    """
+    spec = context.prior_of(run)
+    saliency = None
+    if spec is not None:
+        values = load_prior(context.paths.prior(spec)).saliency
+        saliency = hashlib.sha256(values.tobytes()).hexdigest()
+    return digest(
+        {
+            **training_identity(context, run),
+            "data": fingerprint(context, run.split("train")),
+            "saliency": saliency,
+        }
+    )
+
+
+def is_trained(context: Context, run: Run) -> bool:
+    """Whether the run's weights are there, of the settings, data and prior that the suite has now.
+
+    Then there is nothing to train: a file that was rewritten, but is equal, changes no weights.
+    """
+    record = context.paths.run(run, RECORD)
+    if not (record.is_file() and context.paths.run(run, CHECKPOINT).is_file()):
+        return False
+    try:
+        return bool(read_json(record)["stamp"] == stamp(context, run))
+    except (UserError, KeyError, TypeError):
+        return False

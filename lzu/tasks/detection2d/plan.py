@@ -1,0 +1,69 @@
+"""Which runs a suite's settings ask for, table by table, and by which priors they zoom."""
+
+from lzu.experiments.methods import BASELINE
+from lzu.experiments.plan import method_runs
+from lzu.experiments.run import SEARCH, Run
+from lzu.experiments.task import PriorSpec
+from lzu.tasks.detection2d.settings import Detection2d, Prior
+from lzu.tasks.detection2d.tables import TABLE_2, TABLE_6, TASK
+
+
+def runs(settings: Detection2d, suite: str) -> dict[str, list[Run]]:
+    """The runs of Tables 1, 2 and 6."""
+    return {
+        "table1": method_runs(settings, suite, TASK),
+        "table2": _upsampling(settings, suite),
+        "table6": _search(settings, suite),
+    }
+
+
+def _upsampling(settings: Detection2d, suite: str) -> list[Run]:
+    wanted = settings.upsampling
+    if wanted is None:
+        return []
+    return [
+        run
+        for row in TABLE_2.rows
+        if row.method in wanted.methods
+        and row.from_scale in wanted.from_scales
+        and row.to_scale in wanted.to_scales
+        for run in row.runs(suite, wanted.seeds or settings.seeds_of(row.method, row.to_scale))
+    ]
+
+
+def _search(settings: Detection2d, suite: str) -> list[Run]:
+    wanted = settings.search
+    if wanted is None:
+        return []
+    found = []
+    for row in TABLE_6.rows:
+        own = dict(row.options)
+        inside = row.method == BASELINE.name or (
+            row.method in wanted.methods
+            and float(own["amplitude"]) in wanted.amplitudes
+            and float(own["fwhm"]) in wanted.fwhms
+        )
+        found += row.runs(suite, wanted.seeds) if inside else ()
+    return found
+
+
+def prior_of(settings: Detection2d, run: Run) -> PriorSpec | None:
+    """The density of the training boxes that a run zooms by, its own options in their place."""
+    if not run.about.needs_prior:
+        return None
+    own = {name: float(v) for name, v in run.options if name in Prior.model_fields}
+    return spec(settings.prior.model_copy(update=own), run.split("train"))
+
+
+def spec(prior: Prior, split: str = "train") -> PriorSpec:
+    """The prior of these settings, made of the boxes of `split`."""
+    rows, columns = prior.lattice
+    name = f"{rows}x{columns}-a{prior.amplitude:g}-b{prior.bandwidth:g}"
+    return PriorSpec(name, split, prior)
+
+
+def identity(settings: Detection2d, run: Run) -> dict[str, object]:
+    """How the data was split, for a run of the search."""
+    if SEARCH not in run.options or settings.search is None:
+        return {}
+    return {"split": settings.search.model_dump(include={"validation_share", "split_seed"})}

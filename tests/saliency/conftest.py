@@ -1,0 +1,3 @@
+from tests.core.conftest import device, seed
+
+__all__ = ["device", "seed"]
