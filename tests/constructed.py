@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from lzu.experiments.registry import runs_for
-from lzu.experiments.run import Run
-from lzu.results.schema import DETECTION2D_METRICS
+from lzu.experiments.run import Options, Run
+from lzu.experiments.tables import Table
+from lzu.tasks.detection2d.metrics import COCO
+from lzu.tasks.detection2d.tables import TABLE_1
+from lzu.tasks.detection2d.task import DETECTION2D
 
 REPOSITORY = Path(__file__).parents[1]
 PUBLISHED = REPOSITORY / "results" / "published"
@@ -40,7 +42,7 @@ def metrics_of(
     run: Run, values: dict[str, float | None], machine: str = "constructed"
 ) -> dict[str, Any]:
     return {
-        "schema": "lzu-metrics/1",
+        "schema": "lzu-metrics/2",
         "run": run.as_dict(),
         "dataset": {
             "name": "constructed",
@@ -50,7 +52,7 @@ def metrics_of(
             "images": 10,
         },
         "metrics": values,
-        "config_hash": "0123456789abcdef",
+        "stamp": "0123456789abcdef",
         "training": {
             "initial_weights": "scratch",
             "iterations": 100,
@@ -58,7 +60,7 @@ def metrics_of(
             "duration_s": 60.0,
             "images_per_s": 20.0,
         },
-        "provenance": provenance(machine),
+        "provenance": {step: provenance(machine) for step in ("train", "predict", "score")},
     }
 
 
@@ -103,9 +105,7 @@ def invented_metrics(run: Run) -> dict[str, float | None]:
     gain = {0.25: -1.5, 0.5: 2.0}.get(run.to_scale, 0.1) if run.method == "lzu_fixed" else 0.0
     wobble = 0.3 * run.seed + (0.1 * (run.seed % 2) if run.method == "lzu_fixed" else 0)
     ap = 12 + 25 * run.to_scale + gain + wobble
-    values: dict[str, float | None] = {
-        name: ap + 3 * i for i, name in enumerate(DETECTION2D_METRICS)
-    }
+    values: dict[str, float | None] = {name: ap + 3 * i for i, name in enumerate(COCO)}
     values["AP_L"] = None
     return values
 
@@ -129,13 +129,44 @@ def write_suite(
     timings = []
     for run in runs:
         base = 100 * run.to_scale**1.5
-        added = [0.0, 0.0, 0.0] if run.method == "uniform" else [0.8, 1.0, 1.4]
-        timing = timing_of(run, [base, base + 0.5, base + 2], added, machine)
+        added = [0.0] * 9 if run.method == "uniform" else [0.8, 0.8, 0.8, 1, 1, 1, 1.4, 1.4, 1.4]
+        rounds = [base + extra for extra in (0, 0, 0, 0.5, 0.5, 0.5, 2, 2, 2)]
+        timing = timing_of(run, rounds, added, machine)
         timings.append(write_json(root / run.timing_path, timing))
     return metrics, sorted(set(timings))
 
 
+def collected(metrics: list[Path], timings: list[Path]) -> Any:
+    """The collected frame of result files of the constructed task."""
+    from lzu.results.collect import collect
+
+    return collect(DETECTION2D, metrics, timings)
+
+
+def compared(
+    frame: Any, planned: list[Run], table: Table = TABLE_1, machine: str | None = None
+) -> Any:
+    """A table's report of a collected frame."""
+    from lzu.report.compare.comparison import compare
+
+    return compare(table, DETECTION2D, "demo", frame, PUBLISHED, planned, machine)
+
+
 SELECTION = {"uniform": (0.25, 0.5, 0.75), "lzu_fixed": (0.25, 0.5, 0.75)}
+
+
+def runs_of(
+    selection: dict[str, tuple[float, ...]],
+    seeds: tuple[int, ...] = (0, 1, 2),
+    options: Options = (),
+) -> list[Run]:
+    """The runs of methods at scales, as a suite would plan them for the first table."""
+    return [
+        Run("demo", DETECTION2D.name, method, 1.0, scale, seed, options)
+        for method, scales in selection.items()
+        for scale in scales
+        for seed in seeds
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -148,6 +179,9 @@ def constructed() -> SimpleNamespace:
         invented_metrics=invented_metrics,
         write_json=write_json,
         write_suite=write_suite,
+        runs_of=runs_of,
+        collect=collected,
+        compare=compared,
         repository=REPOSITORY,
         published=PUBLISHED,
     )
@@ -155,7 +189,7 @@ def constructed() -> SimpleNamespace:
 
 @pytest.fixture
 def planned() -> list[Run]:
-    return runs_for("table1", "demo", (0, 1, 2), SELECTION)
+    return runs_of(SELECTION)
 
 
 @pytest.fixture

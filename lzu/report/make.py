@@ -125,10 +125,8 @@ def _listed(paths: Iterable[Path]) -> list[str]:
     """The paths, those that differ in their form alone on one line: `table1.{csv,md}`."""
     lines = []
     for stem, alike in groupby(paths, key=lambda path: path.with_suffix("")):
-        forms = [path.suffix[1:] for path in alike]
-        lines.append(
-            f"{stem.as_posix()}.{forms[0] if len(forms) == 1 else f'{{{",".join(forms)}}}'}"
-        )
+        forms = ",".join(path.suffix[1:] for path in alike)
+        lines.append(f"{stem.as_posix()}.{f'{{{forms}}}' if ',' in forms else forms}")
     return lines
 
 
@@ -158,7 +156,7 @@ def _level_error(context: Context) -> Path:
         return kept[context.suite.machine]
     if len(kept) > 1:
         raise UserError(
-            f"Eq. 18's errors are kept of several machines ({', '.join(kept)}); set `machine` in the "
-            "suite file to one of them"
+            f"Eq. 18's errors are kept of several machines ({', '.join(kept)}); set `machine` in "
+            "the suite file to one of them"
         )
     return next(iter(kept.values()))

@@ -1,1 +1,1 @@
-"""Numbers: published against measured, methods against uniform, intervals."""
+"""Numbers: published against measured, methods against the baseline, intervals."""

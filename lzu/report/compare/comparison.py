@@ -14,15 +14,12 @@ from lzu.experiments.task import Task
 from lzu.report.compare.contrasts import Contrast, judge
 from lzu.report.compare.footnotes import footnotes
 from lzu.report.compare.missing import missing
-from lzu.report.compare.scores import of_row, runs_of, scores_by_metric
+from lzu.report.compare.scores import RELATIVE, of_row, runs_of, scores_by_metric
 from lzu.report.compare.selection import Selected, select
 from lzu.report.compare.uncertainty import Mean, RunKey, Scores, mean_over_runs, paired_mean
 from lzu.results.collect import options_text
 from lzu.results.published import read_published
 from lzu.results.statistics import Estimate
-
-RELATIVE = "{}_rel"
-"""A metric's name where its sizes are in heights of the image, as the paper's images have them."""
 
 Published = Mapping[tuple[tuple[str, str], ...], Mapping[str, float]]
 
@@ -94,7 +91,7 @@ class TableReport:
     `relative` are score columns whose sizes in pixels mean something else than in the paper's
     images, in their relative form; rows have cells of them beside the table's own.
     `missing` are (reason, rows' names) of cells shown as dashes; `unlisted` names what was measured
-    but is no row of a table; `notes` are footnotes, `uncertainty` says where intervals are from.
+    but is no row of a table; `notes` are footnotes.
     """
 
     table: Table
@@ -208,10 +205,10 @@ def _relative(table: Table, measured: Collection[dict[str, Scores]]) -> tuple[Co
     """
     found = []
     for column in table.columns:
-        name = RELATIVE.format(column.metric)
+        name = f"{column.metric}{RELATIVE}"
         own = [scores for scores in measured if name in scores]
         if any(scores[name].values != _values(scores, column.metric) for scores in own):
-            found.append(replace(column, metric=name, label=RELATIVE.format(column.label)))
+            found.append(replace(column, metric=name, label=f"{column.label}{RELATIVE}"))
     return tuple(found)
 
 
@@ -260,7 +257,7 @@ def _measured(
 def _published(row: Row, column: Column, published: Published) -> float | None:
     if not row.published:
         return None
-    name = column.metric.removesuffix(RELATIVE.format(""))
+    name = column.metric.removesuffix(RELATIVE)
     return published[row.published].get(name)
 
 
@@ -281,15 +278,15 @@ def _paired(
     """Each method's differences from the baseline, with verdicts in the headline metric."""
     results = []
     for row, scores in by_row.items():
-        uniform = baseline_row(row, by_row)
-        if uniform is None:
+        base = baseline_row(row, by_row)
+        if base is None:
             continue
         for column in columns:
             name = column.metric
-            if name not in scores or name not in by_row[uniform]:
+            if name not in scores or name not in by_row[base]:
                 continue
-            measured = paired_mean(scores[name], by_row[uniform][name])
-            ours, theirs = (_published(r, column, published) for r in (row, uniform))
+            measured = paired_mean(scores[name], by_row[base][name])
+            ours, theirs = (_published(r, column, published) for r in (row, base))
             known = ours is not None and theirs is not None
             if measured is not None:
                 difference = ours - theirs if known else None

@@ -8,6 +8,7 @@ from lzu.experiments.methods import BASELINE, METHODS
 from lzu.experiments.tables import Column, Table
 from lzu.experiments.task import Task
 from lzu.report.compare.contrasts import FEWEST_RUNS
+from lzu.report.compare.scores import RELATIVE
 from lzu.report.compare.selection import Selected, values_of
 from lzu.results.provenance import git_state
 
@@ -42,7 +43,7 @@ def _dataset_notes(table: Table, scores: pd.DataFrame) -> list[str]:
 
 
 def _relative_note(relative: tuple[Column, ...]) -> str:
-    names = _listed(column.label for column in relative)
+    names = _listed(column.label.removesuffix(RELATIVE) for column in relative)
     return (
         f"{names} are other quantities here than in the paper: their bounds are sizes in pixels, "
         "and the images here have another height. Lines `relative` have the same bounds as in the "
@@ -58,23 +59,24 @@ def _training_note(scores: pd.DataFrame) -> str:
     )
 
 
-def uncertainty_text(scores: pd.DataFrame) -> str:
+def _uncertainty(table: Table, scores: pd.DataFrame) -> str:
     """Where intervals are from: seeds, machines and validation sequences, as far as known."""
-    known = scores["left_out"].fillna("[]") != "[]"
+    shown = scores["metric"].isin({column.metric for column in table.columns})
+    known = scores[shown & scores["value"].notna()]["left_out"].fillna("[]") != "[]"
     runs = "seeds" if scores["machine"].nunique() < 2 else "seeds and machines"
     if not known.any():
         return f"from the spread of {runs} alone; that of the validation sequences is unknown"
-    some = "" if known[scores["value"].notna()].all() else " (of those runs that tell it)"
+    some = "" if known.all() else " (of those runs that tell it)"
     return (
         f"from the spread of {runs} (t) and of the validation sequences{some} (jackknife) together"
     )
 
 
-def _interval_note(scores: pd.DataFrame) -> str:
+def _interval_note(table: Table, scores: pd.DataFrame) -> str:
     each = "seeds" if scores["machine"].nunique() < 2 else "runs, each a seed on a machine"
     return (
-        f"Measured: mean over {each}; ± is half the 95 % interval, {uncertainty_text(scores)}. A "
-        "single run has none."
+        f"Measured: mean over {each}; ± is half the 95 % interval, {_uncertainty(table, scores)}. "
+        "A single run has none."
     )
 
 
@@ -90,8 +92,8 @@ def _verdict_note(table: Table, task: Task) -> str:
         )
     return (
         f"Verdicts: on {metric} alone, at 5 %. {declared} are corrected for their number (Holm), "
-        f"while printed intervals are not. With fewer than {FEWEST_RUNS} runs a result suggests, and "
-        "decides nothing."
+        f"while printed intervals are not. With fewer than {FEWEST_RUNS} runs a result suggests, "
+        "and decides nothing."
     )
 
 
@@ -139,7 +141,7 @@ def footnotes(
     if not scores.empty:
         notes += _dataset_notes(table, scores)
         notes += [_relative_note(relative)] if relative else []
-        notes += [_training_note(scores), _interval_note(scores)]
+        notes += [_training_note(scores), _interval_note(table, scores)]
         notes += [_verdict_note(table, task)] if judged else []
         notes.append(_machines_note(scores))
         notes += [selected.left_out] if selected.left_out else []

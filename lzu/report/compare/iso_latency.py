@@ -30,9 +30,9 @@ class IsoLatency:
     """A method against the baseline at the method's own latency, in one metric.
 
     `latency_ms` is the method's by `protocol` ("latency_ms": baseline plus added operations;
-    "end_to_end_ms"); `value` is the method's and `uniform` the interpolated baseline's mean over
+    "end_to_end_ms"); `value` is the method's and `baseline` the interpolated baseline's mean over
     the runs that all models have, `difference` their paired difference. Where there is no
-    comparison, `uniform` and `difference` are None and `reason` says why. `contrast` has the
+    comparison, `baseline` and `difference` are None and `reason` says why. `contrast` has the
     verdict on a measured difference, in the table's headline metric alone.
     """
 
@@ -42,7 +42,7 @@ class IsoLatency:
     protocol: str
     latency_ms: float
     value: float
-    uniform: float | None = None
+    baseline: float | None = None
     difference: Mean | None = None
     reason: str | None = None
     contrast: Contrast | None = None
@@ -77,13 +77,13 @@ def compare_at_equal_latency(report: TableReport) -> tuple[IsoLatency, ...]:
     for row in report.rows:
         if row.row.method == BASELINE.name:
             continue
-        uniform = [other for other in report.rows if _comparable(other.row, row.row)]
+        own = [other for other in report.rows if _comparable(other.row, row.row)]
         for published, protocol in PROTOCOLS:
             for column in columns:
                 model = _model(row, column.metric, published, protocol)
                 if model is None:
                     continue
-                others = [_model(other, column.metric, published, protocol) for other in uniform]
+                others = [_model(other, column.metric, published, protocol) for other in own]
                 front = _front([m for m in others if m is not None], column.higher_is_better)
                 results.append(_compared(row.row, column, published, protocol, model, front))
     return _judged(results, report.headline)
@@ -130,7 +130,7 @@ def _compared(
     return replace(
         alone,
         value=_mean(model.scores, shared),
-        uniform=_mean(at, shared),
+        baseline=_mean(at, shared),
         difference=mean_over_runs(difference),
     )
 

@@ -9,6 +9,9 @@ from lzu.experiments.tables import Row
 from lzu.report.compare.uncertainty import RunKey, Scores
 from lzu.results.collect import options_text
 
+RELATIVE = "_rel"
+"""Ends a metric's name where its sizes are in heights of the image, as in the paper's images."""
+
 
 def of_row(frame: pd.DataFrame, row: Row) -> pd.DataFrame:
     """What was measured of a row of a table, all its seeds and machines."""

@@ -26,12 +26,12 @@ Span = tuple[float, float]
 class SizeCurve:
     """A row of the table in every bin; None where a bin has no boxes or nothing to pair with.
 
-    `against_uniform` are paired differences from the baseline at the same scales.
+    `against_baseline` are paired differences from the baseline at the same scales.
     """
 
     row: Row
     values: tuple[Estimate | None, ...]
-    against_uniform: tuple[Estimate | None, ...]
+    against_baseline: tuple[Estimate | None, ...]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def by_size(report: TableReport) -> tuple[SizeReport, ...]:
 
 def _by_size(report: TableReport, unit: str) -> SizeReport | None:
     metric = report.table.headline
-    spans = {row.row: _spans(row.scores, metric, unit) for row in report.rows}
+    spans = {row.row: _spans(row.scores, unit) for row in report.rows}
     measured = [row for row in report.rows if spans[row.row]]
     if not measured:
         return None
@@ -74,8 +74,8 @@ def _by_size(report: TableReport, unit: str) -> SizeReport | None:
     return SizeReport(unit, edges, tuple(_boxes(measured[0], name) for name in names), curves)
 
 
-def _spans(metrics: Iterable[str], metric: str, unit: str) -> tuple[Span, ...]:
-    """The bins that boxes are counted in; one without boxes has no value of `metric`."""
+def _spans(metrics: Iterable[str], unit: str) -> tuple[Span, ...]:
+    """The bins that boxes are counted in; one without boxes has no score."""
     found = [match for match in map(NAME.fullmatch, metrics) if match]
     own = [m for m in found if m["metric"] == "boxes" and (m["sign"] or "") == UNITS[unit]]
     return tuple(sorted((float(match["low"]), float(match["high"])) for match in own))
@@ -88,11 +88,11 @@ def _boxes(row: RowResult, name: str) -> int:
 def _curve(
     report: TableReport, row: RowResult, by_row: dict[Row, RowResult], names: list[str]
 ) -> SizeCurve:
-    uniform = by_row.get(report.baseline_of(row.row))
+    base = by_row.get(report.baseline_of(row.row))
     values, differences = [], []
     for name in names:
         own = row.scores.get(name)
-        theirs = None if uniform is None else uniform.scores.get(name)
+        theirs = None if base is None else base.scores.get(name)
         values.append(None if own is None else mean_over_runs(own).estimate())
         differences.append(_difference(own, theirs))
     return SizeCurve(row.row, tuple(values), tuple(differences))

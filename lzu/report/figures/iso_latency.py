@@ -1,4 +1,4 @@
-"""Differences from uniform models of the same latency, as points with intervals."""
+"""Differences from the baseline at the same latency, as points with intervals."""
 
 import os
 from collections.abc import Sequence
@@ -8,12 +8,14 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lzu.experiments.registry import TableRow
-from lzu.report.compare.comparison import TableReport, row_name
+from lzu.experiments.methods import BASELINE, METHODS
+from lzu.experiments.tables import Row
+from lzu.report import names
+from lzu.report.compare.comparison import TableReport
 from lzu.report.compare.iso_latency import PROTOCOLS, IsoLatency, compare_at_equal_latency
-from lzu.report.style import INK, METHOD_STYLE, MUTED, save_figure, styled
+from lzu.report.style import INK, MUTED, save_figure, styled
 
-OUT_OF_RANGE = "no uniform model"
+OUT_OF_RANGE = "out of range"
 TITLES = {
     (True, "latency_ms"): "Published",
     (False, "latency_ms"): "Measured",
@@ -24,11 +26,11 @@ TITLES = {
 def iso_latency_figure(report: TableReport) -> Figure:
     """A row for each method and scale, a panel for each kind of latency, in the headline metric.
 
-    Zero is uniform at the method's own latency. Where that is beyond the uniform models' range, it
-    is said; nothing stands where nothing was measured.
+    Zero is the baseline at the method's own latency. Where that is beyond the range of the
+    baseline's models, it is said; nothing stands where nothing was measured.
     """
-    metric = report.table.headline
-    results = [r for r in compare_at_equal_latency(report) if r.column.metric == metric]
+    metric = report.headline.label
+    results = [r for r in compare_at_equal_latency(report) if r.column == report.headline]
     rows = list(dict.fromkeys(result.row for result in results))
     with styled():
         figure = Figure(figsize=(9, 1.3 + 0.27 * max(len(rows), 4)), layout="constrained")
@@ -41,18 +43,18 @@ def iso_latency_figure(report: TableReport) -> Figure:
                 _draw(axes, own, rows)
             else:
                 axes.text(0.5, 0.5, "nothing measured yet", ha="center", transform=axes.transAxes)
-        _name_rows(panels[0], rows)
-        below = f"{metric} minus the {metric} of uniform at the same latency"
+        _name_rows(panels[0], report, rows)
+        below = f"{metric} minus {BASELINE.label}'s {metric} at the same latency"
         if report.dataset:
-            below += f"; measured on {report.dataset} ({report.source}), suite {report.suite}"
+            below += f"; measured on {report.data}, suite {report.suite}"
         figure.supxlabel(below, fontsize=9)
     return figure
 
 
-def _draw(axes: Axes, results: Sequence[IsoLatency], rows: Sequence[TableRow]) -> None:
-    axes.axvline(0, color=METHOD_STYLE["uniform"][0], linewidth=1.2, zorder=1)
+def _draw(axes: Axes, results: Sequence[IsoLatency], rows: Sequence[Row]) -> None:
+    axes.axvline(0, color=BASELINE.colour, linewidth=1.2, zorder=1)
     for result in results:
-        place, difference = rows.index(result.row), result.difference
+        place, difference = rows.index(result.row), result.estimate
         if difference is None:
             axes.text(
                 *(0.98, place, OUT_OF_RANGE),
@@ -64,14 +66,13 @@ def _draw(axes: Axes, results: Sequence[IsoLatency], rows: Sequence[TableRow]) -
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
             )
             continue
-        colour, marker = METHOD_STYLE[result.row.method]
-        half = difference.half_width
+        method, half = METHODS[result.row.method], difference.half_width
         axes.errorbar(
             difference.value,
             place,
             xerr=half,
-            color=colour,
-            marker=marker,
+            color=method.colour,
+            marker=method.marker,
             markersize=6.5,
             markeredgecolor="white",
             markeredgewidth=0.8,
@@ -85,9 +86,9 @@ def _draw(axes: Axes, results: Sequence[IsoLatency], rows: Sequence[TableRow]) -
     axes.autoscale_view(scaley=False)
 
 
-def _name_rows(axes: Axes, rows: Sequence[TableRow]) -> None:
+def _name_rows(axes: Axes, report: TableReport, rows: Sequence[Row]) -> None:
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_yticks(range(len(rows)), [row_name(row) for row in rows], color=INK)
+    axes.set_yticks(range(len(rows)), [report.name(row) for row in rows], color=INK)
     # a faint line between scales
     for place, (row, below) in enumerate(pairwise(rows)):
         if (row.from_scale, row.to_scale) != (below.from_scale, below.to_scale):
@@ -100,4 +101,4 @@ def write_iso_latency_figure(
 ) -> dict[str, Path]:
     """Write `iso_latency.*` to `folder` as PNG, PDF and SVG; form -> path."""
     with styled():
-        return save_figure(iso_latency_figure(report), folder, "iso_latency")
+        return save_figure(iso_latency_figure(report), folder, names.ISO_LATENCY)

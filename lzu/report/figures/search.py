@@ -1,4 +1,4 @@
-"""Table 6 as heat maps: AP over amplitude and kernel width, minus that of uniform."""
+"""A search over two options as heat maps: the headline metric minus the baseline's."""
 
 import os
 from collections.abc import Mapping
@@ -8,35 +8,36 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lzu.experiments.registry import AMPLITUDES, FWHMS, SEARCHED
+from lzu.experiments.methods import BASELINE, METHODS
+from lzu.report import names
 from lzu.report.compare.comparison import CellResult, TableReport
-from lzu.report.compare.numbers import number
+from lzu.report.compare.numbers import DASH, number
 from lzu.report.style import INK, save_figure, styled
-from lzu.report.tables.grid import DASH
-from lzu.report.tables.layouts import search_points
+from lzu.report.tables.layouts import Searched, searched
 
-# Orange loses, purple wins, white is uniform's: told apart by colour-blind readers too.
+# Orange loses, purple wins, white is the baseline's: told apart by colour-blind readers too.
 COLOURS = "PuOr"
 # darker than what is next to white, so that no gap looks like a tie
 MISSING = "#d0d0d0"
 VIEWS = ("published", "measured")
 
 
-def differences(report: TableReport, view: str) -> dict[str, np.ndarray]:
-    """Method -> (amplitudes, widths) of AP minus uniform's, NaN where either is missing.
+def differences(search: Searched, view: str) -> dict[str, np.ndarray]:
+    """Method -> (values of the first option, of the second) of the metric minus the baseline's.
 
-    `view` is "published" or "measured"; measured are means over seeds.
+    NaN where either is missing. `view` is "published" or "measured"; measured are means over runs.
     """
-    uniform, points = search_points(report)
-    base = _value(uniform, view)
+    base = _value(search.baseline, view)
 
-    def gain(method: str, amplitude: float, fwhm: float) -> float:
-        own = _value(points[method, amplitude, fwhm], view)
+    def gain(method: str, row: float, column: float) -> float:
+        cell = search.points.get((method, row, column))
+        own = None if cell is None else _value(cell, view)
         return np.nan if own is None or base is None else own - base
 
+    rows, columns = search.values
     return {
-        method: np.array([[gain(method, a, width) for width in FWHMS] for a in AMPLITUDES])
-        for method in SEARCHED
+        method: np.array([[gain(method, row, column) for column in columns] for row in rows])
+        for method in search.methods
     }
 
 
@@ -53,7 +54,7 @@ def _reach(maps: Mapping[str, np.ndarray]) -> float:
     return max(1.0, float(found.max(initial=0.0)))
 
 
-def _draw(axes: Axes, values: np.ndarray, reach: float, decimals: int) -> object:
+def _draw(axes: Axes, search: Searched, values: np.ndarray, reach: float, decimals: int) -> object:
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -67,43 +68,45 @@ def _draw(axes: Axes, values: np.ndarray, reach: float, decimals: int) -> object
         text = number(None if missing else value, decimals, signed=True)
         colour = "white" if dark else INK
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
-    axes.set_xticks(range(len(FWHMS)), [f"{fwhm:g}" for fwhm in FWHMS])
-    axes.set_yticks(range(len(AMPLITUDES)), [f"{amplitude:g}" for amplitude in AMPLITUDES])
+    rows, columns = search.values
+    axes.set_xticks(range(len(columns)), [f"{value:g}" for value in columns])
+    axes.set_yticks(range(len(rows)), [f"{value:g}" for value in rows])
     axes.tick_params(length=0)
     return image
 
 
 def search_figure(report: TableReport) -> Figure:
-    """Fixed and adaptive saliency side by side, published above measured.
+    """The searched methods side by side, published above measured.
 
-    Shades have one range in a row, symmetric about uniform's AP, which the row's title gives.
+    Shades have one range in a row, symmetric about the baseline's value, which the colour bar
+    gives.
     """
-    uniform, _ = search_points(report)
-    metric = report.table.headline
-    decimals = report.table.column(metric).decimals
+    search, column = searched(report), report.headline
     with styled():
-        figure = Figure(figsize=(7.5, 6.2), layout="constrained")
-        panels = figure.subplots(2, 2, sharex=True, sharey=True)
+        size = (1.1 + 3.2 * len(search.methods), 6.2)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(2, len(search.methods), sharex=True, sharey=True, squeeze=False)
         for row, view in zip(panels, VIEWS, strict=True):
-            maps = differences(report, view)
+            maps = differences(search, view)
             reach = _reach(maps)
-            base = number(_value(uniform, view), decimals)
+            base = number(_value(search.baseline, view), column.decimals)
             for axes, (method, values) in zip(row, maps.items(), strict=True):
-                image = _draw(axes, values, reach, decimals)
-                axes.set_title(f"{view.capitalize()}: {SEARCHED[method]} saliency")
-            row[0].set_ylabel("amplitude")
+                image = _draw(axes, search, values, reach, column.decimals)
+                axes.set_title(f"{view.capitalize()}: {METHODS[method].label}")
+            row[0].set_ylabel(search.axes[0])
             if any(np.isfinite(values).any() for values in maps.values()):
-                figure.colorbar(image, ax=row, label=f"{metric} - uniform's {base}", aspect=14)
+                label = f"{column.label} minus {BASELINE.label}'s {base}"
+                figure.colorbar(image, ax=row, label=label, aspect=14)
             else:
                 row[0].set_title(f"{view.capitalize()}: nothing yet ({DASH})")
         for axes in panels[1]:
-            axes.set_xlabel("fwhm of the attraction kernel (cells)")
-        data = f"{report.dataset} ({report.source})" if report.dataset else "no data"
-        figure.suptitle(f"Table 6 at 0.5x; measured: {data}, suite {report.suite}", fontsize=9)
+            axes.set_xlabel(search.axes[1])
+        title = f"{report.table.title}; measured: {report.data}, suite {report.suite}"
+        figure.suptitle(title, fontsize=9)
     return figure
 
 
 def write_search(report: TableReport, folder: str | os.PathLike[str]) -> dict[str, Path]:
-    """Write Table 6's heat maps to `folder` as PNG, PDF and SVG; return form -> path."""
+    """Write the table's heat maps to `folder` as PNG, PDF and SVG; return form -> path."""
     with styled():
-        return save_figure(search_figure(report), folder, "table6_search")
+        return save_figure(search_figure(report), folder, names.search(report.table.name))

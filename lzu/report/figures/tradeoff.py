@@ -9,10 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lzu.experiments.registry import METHOD_LABELS
+from lzu.experiments.methods import METHODS
+from lzu.experiments.tables import Column
+from lzu.experiments.task import Task
+from lzu.report import names
 from lzu.report.compare.comparison import TableReport
 from lzu.report.compare.pareto import pareto_front
-from lzu.report.style import INK, METHOD_STYLE, MUTED, save_figure, styled
+from lzu.report.style import INK, MUTED, save_figure, styled
 
 LATENCIES = {
     "latency_ms": "latency (ms): baseline + added operations",
@@ -37,9 +40,10 @@ def published_points(report: TableReport) -> list[Point]:
     points = []
     for result in report.rows:
         accuracy = result.cells[report.table.headline].published
-        latency = result.cells["latency_ms"].published
-        if accuracy is not None and latency is not None:
-            points.append(Point(result.row.method, result.row.to_scale, latency, accuracy))
+        latency = result.cells.get("latency_ms")
+        if accuracy is not None and latency is not None and latency.published is not None:
+            row = result.row
+            points.append(Point(row.method, row.to_scale, latency.published, accuracy))
     return points
 
 
@@ -51,8 +55,8 @@ def measured_points(report: TableReport, latency: str = "latency_ms") -> list[Po
     points = []
     for result in report.rows:
         accuracy = result.cells[report.table.headline].measured
-        cost = result.cells[latency].measured
-        if accuracy is None or cost is None:
+        timed = result.cells.get(latency)
+        if accuracy is None or timed is None or timed.measured is None:
             continue
         span = None
         if accuracy.low is not None and accuracy.high is not None:
@@ -60,7 +64,7 @@ def measured_points(report: TableReport, latency: str = "latency_ms") -> list[Po
         row = result.row
         points.append(
             Point(
-                *(row.method, row.to_scale, cost.value, accuracy.value),
+                *(row.method, row.to_scale, timed.measured.value, accuracy.value),
                 latency_span=result.quartiles.get(latency),
                 accuracy_span=span,
             )
@@ -75,10 +79,10 @@ def _bars(span: tuple[float, float] | None, centre: float) -> list[list[float]] 
     return [[max(centre - span[0], 0.0)], [max(span[1] - centre, 0.0)]]
 
 
-def _draw_front(axes: Axes, points: Sequence[Point]) -> None:
-    front = [
-        points[i] for i in pareto_front([p.latency for p in points], [p.accuracy for p in points])
-    ]
+def _draw_front(axes: Axes, points: Sequence[Point], headline: Column) -> None:
+    sign = 1 if headline.higher_is_better else -1
+    qualities = [sign * p.accuracy for p in points]
+    front = [points[i] for i in pareto_front([p.latency for p in points], qualities)]
     latencies, accuracies = [p.latency for p in front], [p.accuracy for p in front]
     # Steps, not slopes: between two measured points no model is known to exist.
     axes.step(
@@ -93,13 +97,13 @@ def _draw_front(axes: Axes, points: Sequence[Point]) -> None:
     )
 
 
-def _draw_scales(axes: Axes, points: Sequence[Point]) -> None:
+def _draw_scales(axes: Axes, points: Sequence[Point], task: Task) -> None:
     """Name each scale once, at the right of its lowest point, where no line passes."""
     for scale in sorted({point.scale for point in points}):
         lowest = min((p for p in points if p.scale == scale), key=lambda p: p.accuracy)
         low = lowest.accuracy_span[0] if lowest.accuracy_span else lowest.accuracy
         axes.annotate(
-            f"{scale:g}×",
+            task.scale_label(scale),
             (lowest.latency, low),
             xytext=(5, -5),
             textcoords="offset points",
@@ -110,21 +114,21 @@ def _draw_scales(axes: Axes, points: Sequence[Point]) -> None:
         )
 
 
-def draw_tradeoff(axes: Axes, points: Sequence[Point]) -> None:
+def draw_tradeoff(axes: Axes, points: Sequence[Point], report: TableReport) -> None:
     """Draw points, a line over scales for each method, error bars, and the Pareto front."""
-    _draw_front(axes, points)
+    _draw_front(axes, points, report.headline)
     for method in dict.fromkeys(point.method for point in points):
         own = sorted((p for p in points if p.method == method), key=lambda p: p.scale)
-        colour, marker = METHOD_STYLE[method]
-        axes.plot([p.latency for p in own], [p.accuracy for p in own], color=colour, zorder=2)
+        about = METHODS[method]
+        axes.plot([p.latency for p in own], [p.accuracy for p in own], color=about.colour, zorder=2)
         for p in own:
             axes.errorbar(
                 p.latency,
                 p.accuracy,
                 xerr=_bars(p.latency_span, p.latency),
                 yerr=_bars(p.accuracy_span, p.accuracy),
-                color=colour,
-                marker=marker,
+                color=about.colour,
+                marker=about.marker,
                 markersize=6.5,
                 markeredgecolor="white",
                 markeredgewidth=0.8,
@@ -132,7 +136,7 @@ def draw_tradeoff(axes: Axes, points: Sequence[Point]) -> None:
                 capsize=2.5,
                 zorder=3,
             )
-    _draw_scales(axes, points)
+    _draw_scales(axes, points, report.task)
     axes.margins(x=0.11, y=0.1)
 
 
@@ -152,27 +156,30 @@ def tradeoff_figure(report: TableReport, latency: str = "latency_ms") -> Figure:
     with styled():
         figure = Figure(figsize=(9, 4), layout="constrained")
         left, right = figure.subplots(1, 2)
-        draw_tradeoff(left, theirs)
+        _draw_or_say(left, theirs, report, "nothing published")
         left.set_title(f"Published: {report.table.published_dataset}")
         left.set_xlabel(f"{LATENCIES['latency_ms']}, {report.table.published_device}")
-        left.set_ylabel(report.table.headline)
-        if ours:
-            draw_tradeoff(right, ours)
-        else:
-            right.text(0.5, 0.5, "nothing measured yet", ha="center", transform=right.transAxes)
-        data = f"{report.dataset} ({report.source})" if report.dataset else "no data"
-        right.set_title(f"Measured: {data}, suite {report.suite}")
+        _draw_or_say(right, ours, report, "nothing measured yet")
+        right.set_title(f"Measured: {report.data}, suite {report.suite}")
         right.set_xlabel(LATENCIES[latency])
-        right.set_ylabel(report.table.headline)
+        for axes in (left, right):
+            axes.set_ylabel(report.headline.label)
         _legend(figure, [*theirs, *ours])
     return figure
 
 
+def _draw_or_say(axes: Axes, points: Sequence[Point], report: TableReport, nothing: str) -> None:
+    if points:
+        draw_tradeoff(axes, points, report)
+    else:
+        axes.text(0.5, 0.5, nothing, ha="center", transform=axes.transAxes)
+
+
 def _legend(figure: Figure, points: Sequence[Point]) -> None:
     handles = [
-        Line2D([], [], color=METHOD_STYLE[m][0], marker=METHOD_STYLE[m][1], label=METHOD_LABELS[m])
-        for m in METHOD_STYLE
-        if m in {point.method for point in points}
+        Line2D([], [], color=method.colour, marker=method.marker, label=method.label)
+        for method in METHODS.values()
+        if method.name in {point.method for point in points}
     ]
     handles.append(Line2D([], [], color=MUTED, linewidth=4, alpha=0.3, label="Pareto front"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
@@ -184,9 +191,7 @@ def write_tradeoff(report: TableReport, folder: str | os.PathLike[str]) -> dict[
     Returns:
         "png", "pdf", "svg" (the paper's protocol) and "end_to_end_png" and so on -> path.
     """
-    task = report.table.rows[0].task
-    name = f"figure7_{task}"
     with styled():
-        paths = save_figure(tradeoff_figure(report), folder, name)
-        whole = save_figure(tradeoff_figure(report, "end_to_end_ms"), folder, f"{name}_end_to_end")
+        paths = save_figure(tradeoff_figure(report), folder, names.FIGURE_7)
+        whole = save_figure(tradeoff_figure(report, "end_to_end_ms"), folder, names.END_TO_END)
     return paths | {f"end_to_end_{form}": path for form, path in whole.items()}

@@ -1,14 +1,69 @@
-"""Tables 2 and 6 in the paper's shape: two grids of AP side by side."""
+"""The shapes of tables: a list of rows, or one of the paper's grids of a single metric."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
-from lzu.experiments.registry import AMPLITUDES, BASELINE, FWHMS, SCALES, SEARCHED, TableRow
+from lzu.experiments.methods import BASELINE, METHODS
+from lzu.experiments.run import SEARCH
+from lzu.experiments.tables import Column, Row
 from lzu.report.compare.comparison import CellResult, RowResult, TableReport
 from lzu.report.compare.numbers import estimate_text, number
+from lzu.report.compare.scores import RELATIVE
 from lzu.report.tables.grid import Grid, Line
 
 Cells = Sequence[CellResult | None]
+
+
+def scales_text(report: TableReport, row: Row) -> str:
+    """A row's scales: the one that the network sees, and the one given where it is not native."""
+    seen = report.task.scale_label(row.to_scale)
+    return seen if row.from_scale == 1 else f"{report.task.scale_label(row.from_scale)}>{seen}"
+
+
+def _row_lines(report: TableReport, result: RowResult, split: bool) -> list[Line]:
+    label, below = result.row.label, ""
+    if split and " w/o " in label:
+        label, below = label.split(" w/o ")
+        below = f"  w/o {below}"
+    columns = report.table.columns
+    cells = [(result.cells[column.metric], column.decimals) for column in columns]
+    lines: list[Line] = [
+        (
+            *(scales_text(report, result.row), label, "published"),
+            *(number(cell.published, n) for cell, n in cells),
+        ),
+        ("", below, "measured", *(estimate_text(cell.measured, n) for cell, n in cells)),
+    ]
+    lines += relative_line(columns, {k: cell.measured for k, cell in result.cells.items()})
+    if any(cell.difference is not None for cell, _ in cells):
+        texts = (number(cell.difference, n, signed=True) for cell, n in cells)
+        lines.append(("", "", "difference", *texts))
+    return lines
+
+
+def relative_line(
+    columns: Sequence[Column], measured: Mapping[str, object], signed: bool = False
+) -> list[Line]:
+    """The line of relative forms of columns, none if nothing of them was measured."""
+    found = [(measured.get(f"{column.metric}{RELATIVE}"), column.decimals) for column in columns]
+    if not any(estimate for estimate, _ in found):
+        return []
+    texts = (estimate_text(estimate, n, signed) if estimate else "" for estimate, n in found)
+    return [("", "", "relative", *texts)]
+
+
+def rows_grid(report: TableReport, split: bool = False) -> Grid:
+    """Published and measured, line by line, for each row; a group for each scale.
+
+    `split` breaks long methods' names over two lines.
+    """
+    groups = []
+    for _, results in groupby(report.rows, key=lambda x: (x.row.from_scale, x.row.to_scale)):
+        lines = [line for result in results for line in _row_lines(report, result, split)]
+        groups.append(tuple(lines))
+    header = ("scale", "method", "", *(column.label for column in report.table.columns))
+    return Grid(header, tuple(groups), left=3)
 
 
 def _lines(head: str, cells: Cells, decimals: int) -> tuple[Line, ...]:
@@ -31,90 +86,95 @@ def _headline(result: RowResult, report: TableReport) -> CellResult:
     return result.cells[report.table.headline]
 
 
-def _decimals(report: TableReport) -> int:
-    return report.table.column(report.table.headline).decimals
+def _headed(methods: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns of each method, its label before the first of them."""
+    return tuple(
+        f"{METHODS[method].label} {column}" if place == 0 else column
+        for method in methods
+        for place, column in enumerate(columns)
+    )
 
 
-def table2_grid(report: TableReport) -> Grid:
-    """To scales by from scales, uniform at the left, LZU at the right."""
+def scales_grid(report: TableReport, split: bool = False) -> Grid:
+    """Scales that networks see by scales given, method beside method."""
     cells = {
         (x.row.method, x.row.from_scale, x.row.to_scale): _headline(x, report) for x in report.rows
     }
-    methods = list(dict.fromkeys(x.row.method for x in report.rows))
-    names = {method: "Uniform" if method == BASELINE else "LZU" for method in methods}
-    header = tuple(
-        f"{names[method]} {scale:g}x" if scale == SCALES[0] else f"{scale:g}x"
-        for method in methods
-        for scale in SCALES
-    )
+    methods, given, seen = (tuple(dict.fromkeys(key[i] for key in cells)) for i in range(3))
+    write = report.task.scale_label
     groups = tuple(
         _lines(
-            f"{seen:g}x",
-            [cells[method, given, seen] for method in methods for given in SCALES],
-            _decimals(report),
+            write(to),
+            [cells.get((method, scale, to)) for method in methods for scale in sorted(given)],
+            report.headline.decimals,
         )
-        for seen in SCALES
+        for to in sorted(seen)
     )
+    header = _headed(methods, [write(scale) for scale in sorted(given)])
     return Grid(("to", "from", *header), groups, left=2)
 
 
-def search_points(
-    report: TableReport,
-) -> tuple[CellResult, Mapping[tuple[str, float, float], CellResult]]:
-    """Uniform's cell, and those of the search by (method, amplitude, fwhm)."""
-    uniform, points = None, {}
+@dataclass(frozen=True)
+class Searched:
+    """The cells of a search over two options, and the baseline's, which has neither.
+
+    `axes` are the options' names, `values` theirs, ascending; `points` maps a method and the
+    values of both to its cell.
+    """
+
+    baseline: CellResult
+    axes: tuple[str, str]
+    values: tuple[tuple[float, ...], tuple[float, ...]]
+    points: Mapping[tuple[str, float, float], CellResult]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that are searched, in the table's order."""
+        return tuple(dict.fromkeys(method for method, _, _ in self.points))
+
+
+def searched(report: TableReport) -> Searched:
+    """The search that a table of layout "search" shows.
+
+    Raises:
+        ValueError: if the table has no row of the baseline, or not two options.
+    """
+    baseline, points, axes = None, {}, ()
     for result in report.rows:
-        if result.row.method == BASELINE:
-            uniform = _headline(result, report)
-        else:
-            own = dict(result.row.options)
-            key = (result.row.method, float(own["amplitude"]), float(own["fwhm"]))
-            points[key] = _headline(result, report)
-    if uniform is None:
-        raise ValueError(f"{report.table.name} has no uniform row")
-    return uniform, points
+        own = [option for option in result.row.options if option != SEARCH]
+        if result.row.method == BASELINE.name:
+            baseline = _headline(result, report)
+            continue
+        axes = tuple(name for name, _ in own)
+        points[result.row.method, *(float(value) for _, value in own)] = _headline(result, report)
+    if baseline is None or len(axes) != 2:
+        raise ValueError(f"{report.table.name}: a search has the baseline and two options: {axes}")
+    values = tuple(tuple(sorted({key[i] for key in points})) for i in (1, 2))
+    return Searched(baseline, axes, values, points)
 
 
-def table6_grid(report: TableReport) -> Grid:
-    """Amplitudes by kernel widths, fixed saliency at the left, adaptive at the right."""
-    uniform, points = search_points(report)
-    header = tuple(
-        f"{name} {fwhm:g}" if fwhm == FWHMS[0] else f"{fwhm:g}"
-        for name in SEARCHED.values()
-        for fwhm in FWHMS
-    )
-    blank = [None] * (len(header) - 1)
+def search_grid(report: TableReport, split: bool = False) -> Grid:
+    """One option's values by the other's, method beside method; the baseline below."""
+    search = searched(report)
+    decimals = report.headline.decimals
+    rows, columns = search.values
+    header = _headed(search.methods, [f"{value:g}" for value in columns])
     groups = [
         _lines(
-            f"{amplitude:g}",
-            [points[method, amplitude, fwhm] for method in SEARCHED for fwhm in FWHMS],
-            _decimals(report),
+            f"{row:g}",
+            [search.points.get((m, row, value)) for m in search.methods for value in columns],
+            decimals,
         )
-        for amplitude in AMPLITUDES
+        for row in rows
     ]
-    groups.append(_lines("uniform", [uniform, *blank], _decimals(report)))
-    return Grid(("amplitude", "fwhm", *header), tuple(groups), left=2)
+    blank = [None] * (len(header) - 1)
+    groups.append(_lines(BASELINE.label, [search.baseline, *blank], decimals))
+    return Grid((*search.axes, *header), tuple(groups), left=2)
 
 
-LAYOUTS: dict[str, Callable[[TableReport], Grid]] = {
-    "table2": table2_grid,
-    "table6": table6_grid,
+LAYOUTS: dict[str, Callable[[TableReport, bool], Grid]] = {
+    "rows": rows_grid,
+    "scales": scales_grid,
+    "search": search_grid,
 }
-"""Table's name -> its grid; a table without one is a list of rows."""
-
-
-def tally(report: TableReport) -> str:
-    """How often a method wins against uniform in the headline metric, in one sentence."""
-    pairs = [pair for pair in report.paired if pair.column.metric == report.table.headline]
-    counts = Counter(pair.verdict for pair in pairs)
-    single = {_name(pair.row) for pair in pairs if pair.measured.n == 1}
-    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("win", "loss", "undecided"))
-    why = f"; {len(single)} from a single seed, which decides nothing" if single else ""
-    return (
-        f"LZU against Uniform, paired by seed, {report.table.headline}: {said} of {len(pairs)} "
-        f"measured cells{why} ({report.table.name}_paired.csv)."
-    )
-
-
-def _name(row: TableRow) -> tuple[object, ...]:
-    return row.method, row.from_scale, row.to_scale, row.options
+"""A table's layout -> its grid."""

@@ -3,16 +3,17 @@
 import csv
 import math
 import os
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lzu.errors import UserError
-from lzu.files import write_text
-from lzu.report.tables.forms import TEXT_WIDTH, write_csv
-from lzu.report.tables.grid import DASH, Grid, latex_environment, to_markdown, to_text
+from lzu.report import names
+from lzu.report.compare.numbers import DASH
+from lzu.report.tables.csv_files import write_csv
+from lzu.report.tables.forms import write_forms
+from lzu.report.tables.grid import Grid
 
 PUBLISHED_FILE = "eq18.csv"
 CELLS = {
@@ -168,12 +169,15 @@ def _fields(reading: Reading, published: Mapping[int, float]) -> dict[str, Any]:
 
 
 def write_level_error_table(
-    value: Mapping[str, Any], published: Mapping[int, float], folder: str | os.PathLike[str]
+    value: Mapping[str, Any],
+    published: Mapping[int, float],
+    folder: str | os.PathLike[str],
+    task: str,
 ) -> dict[str, Path]:
     """Write Eq. 18's table in every form to `folder`.
 
     Args:
-        value: the content of a level-error file.
+        value: the content of a level-error file of `task`.
         published: d -> the paper's error.
 
     Returns:
@@ -185,14 +189,9 @@ def write_level_error_table(
         "Eq. 18, error of inverses downsampled by d, in pixels: published, and measured on the "
         f"prior of suite {value['suite']}"
     )
-    paths = {form: Path(folder) / f"eq18.{form}" for form in ("csv", "md", "tex", "txt")}
+    stem = names.of_task(task, names.EQ_18)
+    paths = {form: Path(folder) / f"{stem}.{form}" for form in names.TABLE_FORMS}
     rows = [_fields(reading, published) for reading in readings]
     write_csv(paths["csv"], list(rows[0]), rows)
-    listed = "\n".join(f"- {line}" for line in below)
-    write_text(paths["md"], f"## {title}\n\n{to_markdown(grid)}\n\n{listed}\n")
-    label = f"eq18-{value['suite']}"
-    environment = latex_environment(title, label, grid, below)
-    write_text(paths["tex"], f"% \\usepackage{{booktabs}}\n{environment}\n")
-    wrapped = (textwrap.fill(line, TEXT_WIDTH, subsequent_indent="  ") for line in below)
-    write_text(paths["txt"], "\n\n".join([title, to_text(grid), "\n".join(wrapped)]) + "\n")
+    write_forms(folder, stem, title, f"eq18-{task}-{value['suite']}", grid, below)
     return paths

@@ -1,23 +1,22 @@
 """Published and measured side by side: values, pairs, gaps, and what must not be mixed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from lzu.errors import UserError
-from lzu.experiments import registry
-from lzu.experiments.registry import runs_for
 from lzu.experiments.run import Run
-from lzu.report.compare.comparison import compare
+from lzu.report.compare.uncertainty import mean_over_runs
+from lzu.results.provenance import git_state
 from lzu.results.statistics import mean_interval
-from lzu.results.collect import collect
+from lzu.tasks.detection2d.tables import TABLE_1
 
 
 @pytest.fixture
 def compared(constructed, planned):
     def make(files, **options):
-        options = {"planned": planned} | options
-        return compare("table1", "demo", collect(*files), constructed.published, **options)
+        return constructed.compare(constructed.collect(*files), **({"planned": planned} | options))
 
     return make
 
@@ -26,44 +25,127 @@ def row_of(report, method, scale):
     return next(r for r in report.rows if (r.row.method, r.row.to_scale) == (method, scale))
 
 
+def pair_of(report, method, scale, metric="AP"):
+    key = (method, scale, metric)
+    return next(p for p in report.paired if (p.row.method, p.row.to_scale, p.column.metric) == key)
+
+
 def edit_json(path, change):
     value = json.loads(path.read_text())
     change(value)
     path.write_text(json.dumps(value))
 
 
+def make_real(files):
+    for path in files[0]:
+        edit_json(path, lambda content: content["dataset"].update(source="real"))
+    return files
+
+
 def test_cells_hold_published_measured_and_difference(compared, suite_files, planned, constructed):
-    report = compared(suite_files)
+    report = compared(make_real(suite_files))
     assert len(report.rows) == 14
     result = row_of(report, "lzu_fixed", 0.5)
     own = [run for run in planned if result.row.matches(run)]
     expected = mean_interval([constructed.invented_metrics(run)["AP"] for run in own])
     cell = result.cells["AP"]
     assert cell.published == 25.2
-    assert cell.measured == expected
+    assert cell.measured.value == pytest.approx(expected.value)
+    assert cell.measured.half_width == pytest.approx(expected.half_width)
     assert cell.difference == pytest.approx(expected.value - 25.2)
     assert result.seeds == (0, 1, 2)
     assert result.cells["latency_ms"].measured.value == pytest.approx(100 * 0.5**1.5 + 0.5 + 1)
     assert result.cells["end_to_end_ms"].published is None
-    assert report.extra_ms[result.row][0] == 1.0
+    assert result.cost.added_ms == 1.0
+    assert 1 < result.cost.low < result.cost.ratio < result.cost.high
 
 
-def test_pairs_say_win_loss_and_undecided(compared, suite_files):
+def test_of_other_data_there_is_no_difference_from_the_paper(compared, suite_files):
     report = compared(suite_files)
-    verdicts = {p.row.to_scale: p.verdict for p in report.paired if p.column.metric == "AP"}
-    assert verdicts == {0.25: "loss", 0.5: "win", 0.75: "undecided"}
-    pair = next(p for p in report.paired if (p.row.to_scale, p.column.metric) == (0.5, "AP"))
-    assert pair.published == pytest.approx(25.2 - 22.6)
+    assert all(cell.difference is None for r in report.rows for cell in r.cells.values())
+    assert not any("measured - published" in note for note in report.notes)
+    assert pair_of(report, "lzu_fixed", 0.5).published == pytest.approx(25.2 - 22.6)
+
+
+def test_verdicts_are_on_the_headline_metric_alone(compared, suite_files):
+    report = compared(suite_files)
+    verdicts = {p.row.to_scale: p.contrast.verdict for p in report.paired if p.contrast}
+    # three seeds decide nothing
+    assert verdicts == {0.25: "suggests a loss", 0.5: "suggests a gain", 0.75: "undecided"}
+    assert {p.column.metric for p in report.paired if p.contrast} == {"AP"}
+    assert not [p for p in report.paired if p.column.metric == "AP_L"]
+    pair = pair_of(report, "lzu_fixed", 0.5)
     assert pair.measured.value == pytest.approx(2 + 0.1 / 3)
     assert pair.measured.n == 3
-    assert not [p for p in report.paired if p.column.metric == "AP_L"]
+
+
+def test_the_declared_comparison_is_tested_alone(compared, suite_files):
+    report = compared(suite_files)
+    declared, other = (pair_of(report, "lzu_fixed", scale).contrast for scale in (0.5, 0.25))
+    assert (declared.primary, declared.level) == (True, 0.05)
+    assert (other.primary, other.level) == (False, 0.025)
+    assert declared.p_value == declared.difference.p_value
+    assert other.p_value == pytest.approx(2 * other.difference.p_value)
+    assert any("tested alone: LZU, fixed at 0.5x" in note for note in report.notes)
+    undeclared = compared(suite_files, table=replace(TABLE_1, primary=None))
+    assert not any(p.contrast.primary for p in undeclared.paired if p.contrast)
+    assert any("No comparison was declared" in note for note in undeclared.notes)
+
+
+def test_five_seeds_decide(compared, constructed, tmp_path):
+    runs = constructed.runs_of({"uniform": (0.5,), "lzu_fixed": (0.5,)}, range(5))
+    report = compared(constructed.write_suite(tmp_path / "five", runs), planned=runs)
+    assert pair_of(report, "lzu_fixed", 0.5).contrast.verdict == "win"
+
+
+def with_left_out(files, spread):
+    """Leave-one-out values of every metric: two groups, `spread` to either side of the value."""
+
+    def add(content):
+        metrics = {k: v for k, v in content["metrics"].items() if v is not None}
+        left_out = {name: [v - spread, v + spread] for name, v in metrics.items()}
+        content["jackknife"] = {"unit": "sequence", "groups": [[0], [1]], "metrics": left_out}
+
+    for path in files[0]:
+        edit_json(path, add)
+    return files
+
+
+def test_sequences_widen_the_intervals(compared, suite_files):
+    narrow = row_of(compared(suite_files), "uniform", 0.5).cells["AP"].measured
+    report = compared(with_left_out(suite_files, 2.0))
+    result = row_of(report, "uniform", 0.5)
+    wide = result.cells["AP"].measured
+    assert wide.value == narrow.value
+    assert wide.half_width > 2 * narrow.half_width
+    scores = result.scores["AP"]
+    assert scores.left_out["constructed", 0] == pytest.approx((22.5, 26.5))
+    assert wide == mean_over_runs(scores).estimate()
+    # what all runs have in common cancels in pairs
+    assert pair_of(report, "lzu_fixed", 0.5).measured.sequences.variance == pytest.approx(0)
+    notes = " ".join(report.notes)
+    assert "spread of seeds (t) and of the validation sequences (jackknife) together" in notes
+
+
+def test_unknown_sequences_are_said(compared, suite_files):
+    assert "spread of seeds alone" in " ".join(compared(suite_files).notes)
+    with_left_out((suite_files[0][:3], []), 1.0)
+    assert "(of those runs that tell it)" in " ".join(compared(suite_files).notes)
+
+
+def test_other_groups_of_sequences_are_refused(compared, suite_files):
+    with_left_out(suite_files, 1.0)
+    three = {"unit": "sequence", "groups": [[0], [1], [2]], "metrics": {"AP": [1, 2, 3]}}
+    edit_json(suite_files[0][0], lambda content: content.update(jackknife=three))
+    with pytest.raises(UserError, match="different groups") as error:
+        compared(suite_files)
+    assert str(suite_files[0][0]) in str(error.value)
 
 
 def test_pairs_use_common_seeds_only(compared, suite_files):
     metrics = [path for path in suite_files[0] if "uniform/1-0.5/seed2" not in path.as_posix()]
     report = compared((metrics, suite_files[1]))
-    pair = next(p for p in report.paired if (p.row.to_scale, p.column.metric) == (0.5, "AP"))
-    assert pair.measured.n == 2
+    assert pair_of(report, "lzu_fixed", 0.5).measured.n == 2
     missing = dict(report.missing)
     assert missing["no metrics.json of seed 2"] == ("0.5x Uniform",)
 
@@ -82,28 +164,23 @@ def test_every_gap_has_its_reason(compared, suite_files):
     told = {name for names in missing.values() for name in names}
     for result in report.rows:
         if any(cell.measured is None for cell in result.cells.values()):
-            name = f"{result.row.to_scale:g}x {result.row.label}"
-            assert name in told
+            assert report.name(result.row) in told
 
 
-def test_rows_that_are_not_built_say_so(compared, suite_files, monkeypatch):
-    monkeypatch.setattr(registry, "BUILT", registry.BUILT - {("detection2d", "fovea")})
-    assert dict(compared(suite_files).missing)["not built yet"] == ("0.5x FOVEA",)
-
-
-def test_rows_beyond_the_paper_are_shown_where_they_are_planned_or_measured(
-    compared, constructed, planned, tmp_path
-):
-    learned = registry.runs_for("table1", "demo", (0, 1), {"lzu_learned": (0.5,)})
-    assert not [r for r in compared(([], [])).rows if r.row.method == "lzu_learned"]
-    report = compared(constructed.write_suite(tmp_path / "learned", [*planned, *learned]))
+def test_rows_beyond_the_paper_are_those_planned(compared, constructed, planned, tmp_path):
+    learned = constructed.runs_of({"lzu_learned": (0.5,)}, (0, 1))
+    files = constructed.write_suite(tmp_path / "learned", [*planned, *learned])
+    unplanned = compared(files)
+    assert not [r for r in unplanned.rows if r.row.method == "lzu_learned"]
+    assert unplanned.unlisted == ("0.5x LZU, learned from 1x",)
+    report = compared(files, planned=[*planned, *learned])
     labels = [r.row.label for r in report.rows if r.row.to_scale == 0.5]
     assert labels[-1] == "LZU, learned"
     assert len(report.rows) == 15
     row = next(r for r in report.rows if r.row.method == "lzu_learned")
     assert row.seeds == (0, 1)
     assert all(cell.published is None for cell in row.cells.values())
-    pair = next(p for p in report.paired if p.row == row.row and p.column.metric == "AP")
+    pair = pair_of(report, "lzu_learned", 0.5)
     assert pair.published is None
     assert pair.measured.n == 2
     assert not report.unlisted
@@ -117,29 +194,113 @@ def test_nothing_measured_is_a_table_of_published_values(compared):
     assert len(dict(report.missing)["no metrics.json of seed 0, 1, 2"]) == 6
 
 
-def test_machines_are_not_mixed(compared, constructed, planned, tmp_path):
-    ours = constructed.write_suite(tmp_path / "a", planned, "a")
-    theirs = constructed.write_suite(tmp_path / "b", planned[:3], "b")
-    files = (ours[0] + theirs[0], ours[1] + theirs[1])
-    with pytest.raises(UserError, match=r"scores come from several machines \(a, b\)"):
+SIZES = ("AP_S", "AP_M", "AP_L")
+
+
+def test_what_is_relative_to_the_height_has_cells_of_its_own(compared, suite_files):
+    relative = {f"{name}_rel": 40.0 for name in SIZES}
+    for path in suite_files[0]:
+        edit_json(path, lambda content: content.update(relative=relative))
+    report = compared(suite_files)
+    assert [c.metric for c in report.relative] == ["AP_S_rel", "AP_M_rel", "AP_L_rel"]
+    cells = row_of(report, "uniform", 0.5).cells
+    assert cells["AP_S_rel"].measured.value == 40
+    assert cells["AP_S_rel"].published == cells["AP_S"].published == 3.7
+    pair = pair_of(report, "lzu_fixed", 0.5, "AP_S_rel")
+    assert (pair.measured.value, pair.contrast) == (0, None)
+    assert pair.published == pair_of(report, "lzu_fixed", 0.5, "AP_S").published
+    assert any("AP_S, AP_M and AP_L are other quantities" in note for note in report.notes)
+
+
+def equal_relative(content):
+    content["relative"] = {f"{name}_rel": content["metrics"][name] for name in SIZES}
+
+
+def test_where_the_height_is_the_papers_both_are_one(compared, suite_files):
+    for path in suite_files[0]:
+        edit_json(path, equal_relative)
+    report = compared(suite_files)
+    assert report.relative == ()
+    assert not any("other quantities" in note for note in report.notes)
+
+
+def on_machines(constructed, folder, runs, *machines):
+    """Result files of all runs on each machine: (metrics, timings)."""
+    files = [constructed.write_suite(folder / name, runs, name) for name in machines]
+    return tuple([path for each in files for path in each[kind]] for kind in (0, 1))
+
+
+def test_scores_of_machines_are_pooled_and_latencies_chosen(
+    compared, constructed, planned, tmp_path
+):
+    files = on_machines(constructed, tmp_path, planned, "a", "b")
+    with pytest.raises(UserError, match=r"latencies come from several machines \(a, b\)") as error:
         compared(files)
-    with pytest.raises(UserError, match="no scores of 'c'; choose from a, b"):
+    assert "set `machine` in the suite file" in str(error.value)
+    with pytest.raises(UserError, match="no latencies of 'c', but of a, b"):
         compared(files, machine="c")
     report = compared(files, machine="b")
-    assert row_of(report, "uniform", 0.25).seeds == (0, 1, 2)
-    assert row_of(report, "uniform", 0.5).seeds == ()
-    assert row_of(report, "uniform", 0.5).cells["latency_ms"].measured is None
+    result = row_of(report, "uniform", 0.25)
+    assert result.seeds == (0, 1, 2)
+    assert set(result.runs) == {(machine, seed) for machine in "ab" for seed in range(3)}
+    assert result.cells["AP"].measured.n == 6
+    pair = pair_of(report, "lzu_fixed", 0.5)
+    assert (pair.measured.n, pair.measured.machines) == (6, 2)
+    assert pair.contrast.verdict == "win"
+    notes = " ".join(report.notes)
+    assert "Scores from machines a (Constructed CPU) and b (Constructed CPU)" in notes
+    assert "spread of seeds and machines" in notes
+    assert "Latency from machine b" in notes
 
 
-def test_timings_of_another_machine_are_chosen_by_name(compared, constructed, planned, tmp_path):
-    ours = constructed.write_suite(tmp_path / "a", planned, "a")
-    theirs = constructed.write_suite(tmp_path / "b", planned, "b")
-    report = compared((ours[0], theirs[1]))
+def test_timings_of_another_machine_than_the_scores(compared, constructed, planned, tmp_path):
+    files = on_machines(constructed, tmp_path, planned, "a", "b")
+    ours = [path for path in files[0] if "/a/" in path.as_posix()]
+    theirs = [path for path in files[1] if "/b/" in path.as_posix()]
+    report = compared((ours, theirs))
     assert any("Latency from machine b" in note for note in report.notes)
-    with pytest.raises(UserError, match="timings come from several machines"):
-        compared((ours[0], ours[1] + theirs[1]))
-    report = compared((ours[0], ours[1] + theirs[1]), timing_machine="b")
-    assert any("Latency from machine b" in note for note in report.notes)
+    assert any("Scores from machine a" in note for note in report.notes)
+
+
+def of_commit(commit):
+    def change(content):
+        for step in content["provenance"].values():
+            step["git_commit"] = commit
+
+    return change
+
+
+other_commit = of_commit("1" * 40)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda content: content.update(stamp="f" * 16), "stamp"),
+        (other_commit, "git_commit"),
+        (lambda content: content["dataset"].update(images=11), "images"),
+    ],
+)
+def test_machines_that_measured_other_things_are_not_averaged(
+    compared, constructed, planned, tmp_path, change, reason
+):
+    files = on_machines(constructed, tmp_path, planned, "a", "b")
+    changed = [path for path in files[0] if "/b/" in path.as_posix()]
+    for path in changed if reason == "images" else changed[:1]:
+        edit_json(path, change)
+    only = [path for path in files[1] if "/a/" in path.as_posix()]
+    with pytest.raises(UserError, match=f"not averaged: several values of {reason}") as error:
+        compared((files[0], only))
+    assert str(changed[0]) in str(error.value)
+    report = compared((files[0], only), machine="a")
+    assert row_of(report, "uniform", 0.5).cells["AP"].measured.n == 3
+    assert any("Scores from b are left out" in note for note in report.notes)
+
+
+def test_seeds_of_one_machine_may_be_of_several_commits(compared, suite_files):
+    edit_json(suite_files[0][0], other_commit)
+    notes = " ".join(compared(suite_files).notes)
+    assert "commit 000000000000, 111111111111; not the code that made this table" in notes
 
 
 @pytest.mark.parametrize(
@@ -165,13 +326,6 @@ def test_devices_are_not_mixed(compared, suite_files, key, value):
         compared(suite_files)
 
 
-def test_other_suites_are_left_out(compared, constructed, tmp_path, suite_files):
-    other = runs_for("table1", "smoke", (0,))
-    metrics, timings = constructed.write_suite(tmp_path / "smoke", other, "elsewhere")
-    report = compared((suite_files[0] + metrics, suite_files[1] + timings))
-    assert row_of(report, "uniform", 1.0).seeds == ()
-
-
 def test_what_no_row_shows_is_listed(compared, constructed, tmp_path, suite_files):
     extra = Run("demo", "detection2d", "lzu_fixed", 0.5, 1.0, 0, (("fwhm", "4"),))
     metrics, _ = constructed.write_suite(tmp_path / "extra", [extra])
@@ -186,19 +340,31 @@ def test_notes_tell_data_weights_machine_and_code(compared, suite_files):
     assert "Initial weights: scratch" in notes
     assert "machine constructed" in notes
     assert "RTX 2080 Ti" in notes
-    assert "commit 000000000000." in notes
+    assert "commit 000000000000; not the code that made this table." in notes
+
+
+def test_results_of_todays_code_are_not_called_old(compared, suite_files):
+    commit, _ = git_state()
+    if commit is None:
+        pytest.skip("not in a git repository")
+    for path in suite_files[0]:
+        edit_json(
+            path,
+            lambda content: [s.update(git_commit=commit) for s in content["provenance"].values()],
+        )
+    assert f"Code: commit {commit[:12]}." in compared((suite_files[0], [])).notes
 
 
 def test_real_data_needs_no_such_warning(compared, suite_files):
-    for path in suite_files[0]:
-        edit_json(path, lambda content: content["dataset"].update(source="real"))
-    notes = "\n".join(compared(suite_files).notes)
+    notes = "\n".join(compared(make_real(suite_files)).notes)
     assert "NOT comparable" not in notes
     assert "the real dataset" in notes
 
 
 def test_uncommitted_changes_and_mixed_weights_are_told(compared, suite_files):
-    edit_json(suite_files[0][0], lambda content: content["provenance"].update(git_dirty=True))
+    edit_json(
+        suite_files[0][0], lambda content: content["provenance"]["score"].update(git_dirty=True)
+    )
     edit_json(
         suite_files[0][1], lambda content: content["training"].update(initial_weights="coco.pth")
     )

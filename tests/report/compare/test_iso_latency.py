@@ -4,13 +4,11 @@ import csv
 
 import pytest
 
-from lzu.experiments.registry import runs_for
-from lzu.report.compare.comparison import compare
-from lzu.report.compare.iso_latency import _Model, compare_at_equal_latency, interpolated
-from lzu.results.statistics import mean_interval
+from lzu.report.compare.iso_latency import Model, compare_at_equal_latency, interpolated
+from lzu.report.compare.uncertainty import Scores
 from lzu.report.figures.iso_latency import iso_latency_figure, write_iso_latency_figure
 from lzu.report.tables.iso_latency import write_iso_latency_table
-from lzu.results.collect import collect
+from lzu.results.statistics import mean_interval
 
 # Of the constructed files: a uniform model at scale s takes 100 s^1.5 + 0.5 ms, LZU adds 1.0.
 QUARTER, HALF, THREE = (100 * s**1.5 + 0.5 for s in (0.25, 0.5, 0.75))
@@ -18,7 +16,7 @@ QUARTER, HALF, THREE = (100 * s**1.5 + 0.5 for s in (0.25, 0.5, 0.75))
 
 @pytest.fixture
 def report(suite_files, planned, constructed):
-    return compare("table1", "demo", collect(*suite_files), constructed.published, planned)
+    return constructed.compare(constructed.collect(*suite_files), planned)
 
 
 def found(report, scale, metric="AP", published=False, protocol="latency_ms", method="lzu_fixed"):
@@ -35,13 +33,13 @@ def test_published_values_are_interpolated_by_hand(report):
     """Uniform: 23.3 ms 10.5 AP, 36.0 22.6, 62.9 29.5, 98.3 31.9."""
     result = found(report, 0.5, published=True)
     uniform = 22.6 + (36.4 - 36.0) / (62.9 - 36.0) * (29.5 - 22.6)
-    assert result.uniform == pytest.approx(uniform)
-    assert result.difference.value == pytest.approx(25.2 - uniform)
-    assert result.difference.low is None
-    assert result.verdict is None
+    assert result.baseline == pytest.approx(uniform)
+    assert result.estimate.value == pytest.approx(25.2 - uniform)
+    assert result.estimate.low is None
+    assert result.contrast is None
     slow = found(report, 1.0, published=True)
-    assert (slow.latency_ms, slow.difference, slow.uniform) == (99.3, None, None)
-    assert "slower than the front's slowest uniform model (98.3 ms)" in slow.reason
+    assert (slow.latency_ms, slow.difference, slow.baseline) == (99.3, None, None)
+    assert "slower than the front's slowest model of Uniform (98.3 ms)" in slow.reason
 
 
 def test_seeds_are_interpolated_and_paired_one_by_one(report, planned, constructed):
@@ -59,11 +57,12 @@ def test_seeds_are_interpolated_and_paired_one_by_one(report, planned, construct
     ]
     expected = mean_interval(differences)
     assert result.latency_ms == pytest.approx(HALF + 1)
-    assert result.difference.value == pytest.approx(expected.value)
-    assert result.difference.low == pytest.approx(expected.low)
-    assert result.value - result.uniform == pytest.approx(expected.value)
-    assert result.verdict == "win"
-    assert found(report, 0.25).verdict == "loss"
+    assert result.estimate.value == pytest.approx(expected.value)
+    assert result.estimate.low == pytest.approx(expected.low)
+    assert result.value - result.baseline == pytest.approx(expected.value)
+    assert result.contrast.verdict == "suggests a gain"
+    assert found(report, 0.25).contrast.verdict == "suggests a loss"
+    assert found(report, 0.5, "AP_S").contrast is None
     # end to end a constant is added to all, and LZU's own added time with it
     whole = found(report, 0.5, protocol="end_to_end_ms")
     assert whole.difference.value == pytest.approx(expected.value, abs=0.2)
@@ -74,35 +73,55 @@ def test_seeds_are_interpolated_and_paired_one_by_one(report, planned, construct
 
 def test_only_seeds_that_all_three_models_have_count(suite_files, planned, constructed):
     metrics = [path for path in suite_files[0] if "uniform/1-0.75/seed2" not in path.as_posix()]
-    files = collect(metrics, suite_files[1])
-    result = found(compare("table1", "demo", files, constructed.published, planned), 0.5)
+    files = constructed.collect(metrics, suite_files[1])
+    result = found(constructed.compare(files, planned), 0.5)
     assert result.difference.n == 2
-    assert result.value - result.uniform == pytest.approx(result.difference.value)
+    assert result.value - result.baseline == pytest.approx(result.difference.value)
 
 
 def test_a_dominated_uniform_model_does_not_count(suite_files, planned, constructed):
     """With 0.5x better than 0.75x, the front ends there, and 0.5x LZU has nothing to compare."""
-    files = collect(*suite_files)
+    files = constructed.collect(*suite_files)
     better = (files["method"] == "uniform") & (files["to_scale"] == 0.5) & (files["metric"] == "AP")
     files.loc[better, "value"] = 90.0
-    result = found(compare("table1", "demo", files, constructed.published, planned), 0.5)
+    result = found(constructed.compare(files, planned), 0.5)
     assert "slower than the front's slowest" in result.reason
     assert f"({HALF:.1f} ms)" in result.reason
 
 
 def test_without_uniform_models_there_is_nothing_to_compare_with(constructed, tmp_path):
-    runs = runs_for("table1", "demo", (0,), {"lzu_fixed": (0.5,)})
-    files = collect(*constructed.write_suite(tmp_path, runs))
-    result = found(compare("table1", "demo", files, constructed.published, runs), 0.5)
-    assert result.reason == "no uniform model with a value and a latency"
+    runs = constructed.runs_of({"lzu_fixed": (0.5,)}, (0,))
+    files = constructed.collect(*constructed.write_suite(tmp_path, runs))
+    result = found(constructed.compare(files, runs), 0.5)
+    assert result.reason == "no model of Uniform with a value and a latency"
+
+
+def test_no_comparison_was_declared_so_all_are_corrected(report):
+    measured = [r for r in compare_at_equal_latency(report) if r.contrast]
+    # two scales by two kinds of latency
+    assert len(measured) == 4
+    assert not any(result.contrast.primary for result in measured)
+    assert min(result.contrast.level for result in measured) == 0.0125
 
 
 def test_a_front_is_met_exactly_at_its_points():
-    front = [_Model(10.0, {0: 1.0, 1: 2.0}), _Model(20.0, {0: 3.0, 1: 6.0}), _Model(30.0, {0: 9.0})]
-    assert interpolated(front, 10.0) == {0: 1.0, 1: 2.0}
-    assert interpolated(front, 20.0) == {0: 3.0, 1: 6.0}
-    assert interpolated(front, 12.5) == {0: 1.5, 1: 3.0}
-    assert interpolated(front, 25.0) == {0: 6.0}
+    def model(latency, *values):
+        return Model(latency, Scores({("a", seed): value for seed, value in enumerate(values)}))
+
+    front = [model(10.0, 1.0, 2.0), model(20.0, 3.0, 6.0), model(30.0, 9.0)]
+    for latency, values in ((10.0, (1, 2)), (20.0, (3, 6)), (12.5, (1.5, 3)), (25.0, (6,))):
+        expected = {("a", seed): value for seed, value in enumerate(values)}
+        assert interpolated(front, latency).values == expected
+    apart = [front[0], Model(20.0, Scores({("b", 0): 1.0}))]
+    assert interpolated(apart, 15.0) is None
+
+
+def test_leave_one_out_values_are_interpolated_too():
+    run, other = ("a", 0), ("a", 1)
+    below = Scores({run: 1.0, other: 1.0}, {run: (0.0, 2.0), other: (1.0, 1.0)})
+    above = Scores({run: 3.0, other: 5.0}, {run: (2.0, 8.0)})
+    found = interpolated([Model(10.0, below), Model(20.0, above)], 15.0)
+    assert found == Scores({run: 2.0, other: 3.0}, {run: (1.0, 5.0)})
 
 
 def test_the_table_is_written_in_every_form(report, tmp_path):
@@ -115,8 +134,8 @@ def test_the_table_is_written_in_every_form(report, tmp_path):
     assert published[4:] == ["36.4", "25.2", "22.7", "+2.5"]
     measured = lines[lines.index(published) + 1]
     assert measured[0] == "measured"
-    assert measured[-2:] == ["3", "win"]
-    assert "slower than the front's slowest uniform model (98.3 ms): 1x LZU" in text
+    assert measured[-4:] == ["3", "suggests", "a", "gain"]
+    assert "slower than the front's slowest model of Uniform (98.3 ms): 1x LZU" in text
     assert r"\toprule" in paths["tex"].read_text()
     assert "| 0.5x LZU, fixed | published |" in paths["md"].read_text()
     with paths["csv"].open(newline="") as stream:
@@ -148,14 +167,14 @@ def test_the_figure_shows_differences_and_gaps(report, tmp_path):
     }
     assert drawn == expected
     assert [(text.get_text(), text.get_position()) for text in whole.texts] == [
-        ("no uniform model", (0.98, names.index("0.75x LZU, fixed")))
+        ("out of range", (0.98, names.index("0.75x LZU, fixed")))
     ]
     paths = write_iso_latency_figure(report, tmp_path)
     assert set(paths) == {"png", "pdf", "svg"}
 
 
 def test_nothing_measured_is_said(planned, constructed, tmp_path):
-    empty = compare("table1", "demo", collect([], []), constructed.published, planned)
+    empty = constructed.compare(constructed.collect([], []), planned)
     axes = iso_latency_figure(empty).axes
     assert [text.get_text() for text in axes[1].texts] == ["nothing measured yet"]
     assert "nothing yet" in write_iso_latency_table(empty, tmp_path)["txt"].read_text()

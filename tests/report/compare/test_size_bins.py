@@ -1,4 +1,4 @@
-"""AP by bins of object size: from files to collected rows, means, differences, table and figure."""
+"""Scores by bins of object size: from files to means, differences, table and figure."""
 
 import csv
 import json
@@ -7,22 +7,28 @@ import math
 import pytest
 
 from lzu.errors import UserError
-from lzu.report.compare.comparison import compare
-from lzu.report.compare.size_bins import by_size, write_size_table
-from lzu.results.statistics import mean_interval
+from lzu.report.compare.size_bins import by_size
 from lzu.report.figures.size_bins import NOTHING, size_figure, write_size_figure
-from lzu.results.collect import bin_metrics, collect, read_collected, write_collected
+from lzu.report.tables.size_bins import write_size_table
+from lzu.results.collect import bin_metrics, read_collected, write_collected
+from lzu.results.statistics import mean_interval
 
 EDGES, BOXES = [0, 8, 32], [0, 40, 7]
 
 
-def add_bins(path, edges=EDGES):
-    """Invented: 20 and 60 AP, 1 a seed more; LZU has 5 and then 0 more, and less at odd seeds."""
+def add_bins(path, edges=EDGES, heights=False):
+    """Invented: 20 and 60 AP, 1 a seed more; LZU has 5 and then 0 more, and less at odd seeds.
+
+    With `heights` the same in heights of an image of 400 pixels.
+    """
     value = json.loads(path.read_text())
     run = value["run"]
     seed, ours = run["seed"], run["method"] == "lzu_fixed"
     small, large = 20 + seed + (5 + seed % 2) * ours, 60 + seed - (seed % 2) * ours
-    value["size_bins"] = {"lower_px": edges, "AP": [None, small, large], "boxes": BOXES}
+    bins = {"AP": [None, small, large], "boxes": BOXES}
+    value["size_bins"] = {"lower_px": edges, **bins}
+    if heights:
+        value["size_bins_relative"] = {"lower": [edge / 400 for edge in edges], **bins}
     path.write_text(json.dumps(value))
 
 
@@ -30,16 +36,16 @@ def add_bins(path, edges=EDGES):
 def report(suite_files, planned, constructed, tmp_path):
     for path in suite_files[0]:
         add_bins(path)
-    write_collected(collect(*suite_files), tmp_path / "collected.csv")
+    write_collected(constructed.collect(*suite_files), tmp_path / "collected.csv")
     collected = read_collected(tmp_path / "collected.csv")
-    return compare("table1", "demo", collected, constructed.published, planned)
+    return constructed.compare(collected, planned)
 
 
 @pytest.fixture
 def without(planned, constructed, tmp_path):
     """The same results without bins."""
     files = constructed.write_suite(tmp_path / "without", planned)
-    return compare("table1", "demo", collect(*files), constructed.published, planned)
+    return constructed.compare(constructed.collect(*files), planned)
 
 
 def test_bins_become_metrics():
@@ -53,18 +59,27 @@ def test_bins_become_metrics():
     }
 
 
+def same(found, values):
+    """Whether an estimate is that of values whose spread is known of seeds alone."""
+    expected = mean_interval(values)
+    ends = (expected.value, expected.low, expected.high)
+    return (found.value, found.low, found.high) == pytest.approx(ends) and found.n == expected.n
+
+
 def test_values_and_paired_differences_by_bin(report):
-    sizes = by_size(report)
-    assert sizes.edges == (0, 8, 32, math.inf)
+    [sizes] = by_size(report)
+    assert (sizes.unit, sizes.edges) == ("px", (0, 8, 32, math.inf))
     assert sizes.boxes == tuple(BOXES)
     assert len(sizes.curves) == 6
     curve = next(c for c in sizes.curves if (c.row.method, c.row.to_scale) == ("lzu_fixed", 0.5))
-    assert curve.values == (None, mean_interval([25, 27, 27]), mean_interval([60, 60, 62]))
-    assert curve.against_uniform[0] is None
-    assert curve.against_uniform[1] == mean_interval([5, 6, 5])
-    assert curve.against_uniform[2] == mean_interval([0, -1, 0])
+    assert curve.values[0] is None
+    assert same(curve.values[1], [25, 27, 27])
+    assert same(curve.values[2], [60, 60, 62])
+    assert curve.against_baseline[0] is None
+    assert same(curve.against_baseline[1], [5, 6, 5])
+    assert same(curve.against_baseline[2], [0, -1, 0])
     uniform = next(c for c in sizes.curves if c.row.method == "uniform")
-    assert uniform.against_uniform == (None, None, None)
+    assert uniform.against_baseline == (None, None, None)
 
 
 def test_other_tables_do_not_change(report, without):
@@ -77,24 +92,46 @@ def test_other_tables_do_not_change(report, without):
 def test_different_bins_are_not_mixed(suite_files, planned, constructed):
     for number, path in enumerate(suite_files[0]):
         add_bins(path, [0, 8, 32 + number // 3])
-    mixed = compare("table1", "demo", collect(*suite_files), constructed.published, planned)
+    mixed = constructed.compare(constructed.collect(*suite_files), planned)
     with pytest.raises(UserError, match="different bins of object size; score all runs again"):
         by_size(mixed)
 
 
 def test_the_table_has_every_bin(report, without, tmp_path):
-    with write_size_table(by_size(report), tmp_path).open(newline="") as stream:
+    path = write_size_table(by_size(report), tmp_path, "a_task")
+    assert path.name == "a_task_size_bins.csv"
+    with path.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 18
-    [row] = [
-        row
-        for row in rows
-        if (row["to"], row["method"], row["lower_px"]) == ("0.75", "lzu_fixed", "8")
-    ]
-    assert (row["upper_px"], row["boxes"], row["seeds"], row["verdict"]) == ("32", "40", "3", "win")
+    wanted = ("0.75", "lzu_fixed", "8")
+    [row] = [row for row in rows if (row["to"], row["method"], row["lower"]) == wanted]
+    assert (row["unit"], row["upper"], row["boxes"], row["runs"]) == ("px", "32", "40", "3")
     assert float(row["difference"]) == pytest.approx(16 / 3, abs=1e-6)
-    assert rows[0]["AP"] == ""
-    assert write_size_table(by_size(without), tmp_path).read_text().count("\n") == 1
+    assert "verdict" not in row
+    assert rows[0]["value"] == ""
+    empty = write_size_table(by_size(without), tmp_path, "a_task")
+    assert empty.read_text().count("\n") == 1
+
+
+@pytest.fixture
+def relative(suite_files, planned, constructed):
+    for path in suite_files[0]:
+        add_bins(path, heights=True)
+    return constructed.compare(constructed.collect(*suite_files), planned)
+
+
+def test_bins_in_heights_of_the_image_stand_beside_those_in_pixels(relative, tmp_path):
+    pixels, heights = by_size(relative)
+    assert (pixels.unit, heights.unit) == ("px", "heights")
+    assert heights.edges == (0, 0.02, 0.08, math.inf)
+    assert [c.values for c in heights.curves] == [c.values for c in pixels.curves]
+    with write_size_table(by_size(relative), tmp_path, "a_task").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["lower"] for row in rows if row["unit"] == "heights"][:3] == ["0", "0.02", "0.08"]
+    figure = size_figure(relative)
+    edges = [label.get_text() for label in figure.axes[3].get_xticklabels()]
+    assert edges == ["0", "2", "8", "∞"]
+    assert "% of the image's height" in figure.get_supxlabel()
 
 
 def drawn(axes):
@@ -121,5 +158,5 @@ def test_the_figure_shows_values_differences_and_counts(report, tmp_path):
 
 
 def test_results_without_bins_are_said_in_the_figure(without):
-    assert by_size(without) is None
+    assert by_size(without) == ()
     assert [text.get_text() for text in size_figure(without).texts] == [NOTHING]

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lzu.results.statistics import Estimate
 from lzu.report.compare.uncertainty import (
     Part,
     Scores,
@@ -16,6 +15,7 @@ from lzu.report.compare.uncertainty import (
     paired_mean,
     paired_scores,
 )
+from lzu.results.statistics import Estimate
 from tests.report.compare.simulation import World, simulated
 
 EXPERIMENTS = 4000

@@ -5,9 +5,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from lzu.experiments.registry import METHOD_LABELS
-from lzu.experiments.run import METHODS
-from lzu.report.compare.comparison import compare
+from lzu.experiments.methods import METHODS
 from lzu.report.figures.tradeoff import (
     measured_points,
     published_points,
@@ -22,21 +20,13 @@ from lzu.report.pictures.warps import (
     write_zoom_picture,
     zoom_figure,
 )
-from lzu.report.style import METHOD_STYLE
-from lzu.results.collect import collect
 
 SIGNATURES = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 
 
 @pytest.fixture
 def report(suite_files, planned, constructed):
-    return compare("table1", "demo", collect(*suite_files), constructed.published, planned)
-
-
-def test_every_method_has_its_own_look():
-    assert set(METHOD_STYLE) == set(METHODS) == set(METHOD_LABELS)
-    assert len({colour for colour, _ in METHOD_STYLE.values()}) == len(METHODS)
-    assert len({marker for _, marker in METHOD_STYLE.values()}) == len(METHODS)
+    return constructed.compare(constructed.collect(*suite_files), planned)
 
 
 def test_points_are_the_tables_numbers(report):
@@ -69,7 +59,7 @@ def test_panels_show_every_point_and_the_front(report):
     fixed = {(p.latency, p.accuracy) for p in published_points(report) if p.method == "lzu_fixed"}
     assert fixed <= front
     texts = {text.get_text() for text in right.texts}
-    assert texts == {"0.25×", "0.5×", "0.75×"}
+    assert texts == {"0.25x", "0.5x", "0.75x"}
 
 
 def test_end_to_end_latency_has_its_own_axis(report):
@@ -89,7 +79,7 @@ def test_figures_are_written_alike_twice(report, tmp_path):
 
 
 def test_nothing_measured_is_said_in_the_figure(planned, constructed):
-    empty = compare("table1", "demo", collect([], []), constructed.published, planned)
+    empty = constructed.compare(constructed.collect([], []), planned)
     right = tradeoff_figure(empty).axes[1]
     assert [text.get_text() for text in right.texts] == ["nothing measured yet"]
 
@@ -181,3 +171,8 @@ def test_global_settings_are_left_alone(report):
     before = dict(matplotlib.rcParams)
     assert isinstance(tradeoff_figure(report), Figure)
     assert dict(matplotlib.rcParams) == before
+
+
+def test_every_method_has_its_own_look():
+    assert len({method.colour for method in METHODS.values()}) == len(METHODS)
+    assert len({method.marker for method in METHODS.values()}) == len(METHODS)

@@ -2,15 +2,10 @@
 
 import csv
 import json
-from functools import partial
-from types import SimpleNamespace
 
 import pytest
 
 from lzu.errors import UserError
-from lzu.experiments.config import load_suite
-from lzu.experiments.paths import Paths
-from lzu.report.suite import make_tables
 from lzu.report.tables.level_error import (
     level_error_grid,
     notes,
@@ -109,7 +104,7 @@ def test_the_nearest_reading_is_named_among_the_papers_kind_of_warp():
 
 
 def test_all_forms_are_written(tmp_path):
-    paths = write_level_error_table(level_errors(), PUBLISHED, tmp_path)
+    paths = write_level_error_table(level_errors(), PUBLISHED, tmp_path, "a_task")
     assert set(paths) == {"csv", "md", "tex", "txt"}
     with paths["csv"].open() as stream:
         rows = list(csv.DictReader(stream))
@@ -118,7 +113,7 @@ def test_all_forms_are_written(tmp_path):
     assert float(rows[0]["d2_measured"]) == 0.1
     assert rows[2]["off_by"] == ""
     assert max(map(len, paths["txt"].read_text().splitlines())) <= 120
-    assert r"\label{tab:eq18-demo}" in paths["tex"].read_text()
+    assert r"\label{tab:eq18-a_task-demo}" in paths["tex"].read_text()
     for form in ("md", "tex", "txt"):
         text = paths[form].read_text()
         assert "0.0274" in text
@@ -166,51 +161,3 @@ def test_broken_files_are_named(tmp_path, change, named):
         read_level_error(path)
     assert str(error.value).startswith(f"{path}: ")
     assert named in str(error.value)
-
-
-# In the suite's report
-
-
-@pytest.fixture
-def cached(tmp_path, planned, constructed):
-    """A demo suite of kept results; `keep` adds a machine's errors of Eq. 18."""
-    (tmp_path / "published").symlink_to(constructed.published)
-    suite = load_suite(constructed.repository / "config" / "demo.yaml")
-    suite = suite.model_copy(update={"mode": "cached"})
-    paths = Paths(suite, tmp_path)
-    constructed.write_suite(paths.measured / "constructed", planned)
-
-    def keep(machine):
-        path = paths.measured / machine / "analysis" / "level_error.json"
-        return constructed.write_json(path, level_errors(machine))
-
-    from lzu.report.suite import collect_suite
-
-    collect_suite(suite, paths)
-    return SimpleNamespace(suite=suite, paths=paths, keep=keep, make=partial(make_tables))
-
-
-def test_cached_mode_makes_the_table_of_what_is_kept(cached, capsys):
-    cached.make(cached.suite, cached.paths)
-    assert "Eq. 18: no errors" in capsys.readouterr().out
-    assert not (cached.paths.tables / "eq18.txt").exists()
-    cached.keep("constructed")
-    cached.make(cached.suite, cached.paths)
-    assert "×2.51" in (cached.paths.tables / "eq18.txt").read_text()
-    assert capsys.readouterr().out == ""
-
-
-def test_machines_are_not_mixed(cached):
-    for machine in ("constructed", "other"):
-        cached.keep(machine)
-    with pytest.raises(UserError, match="several machines \\(constructed, other\\)"):
-        cached.make(cached.suite, cached.paths)
-    chosen = cached.suite.model_copy(update={"machine": "constructed"})
-    cached.make(chosen, cached.paths)
-    assert (cached.paths.tables / "eq18.csv").exists()
-
-
-def test_compute_mode_insists_on_the_errors(cached):
-    computed = cached.suite.model_copy(update={"mode": "compute"})
-    with pytest.raises(UserError, match=r"analysis/level_error\.json: no such file"):
-        cached.make(computed, cached.paths)
