@@ -8,7 +8,7 @@ lists every key; it is made from these classes, so a key's description stands at
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lzu.experiments.methods import METHODS
 
@@ -203,6 +203,18 @@ class TaskSettings(Strict):
                         f"methods.{name}.variants: {key!r} is no setting of this method; choose "
                         f"from {', '.join(known) or 'none'}"
                     )
+                self._check_value(name, key, variant[key])
+
+    def _check_value(self, name: str, key: str, value: float) -> None:
+        """Whether a variant's value fits its key, as the text that it is among a run's options."""
+        method = METHODS[name]
+        own = getattr(self, method.block) if method.block else None
+        block = own if own is not None and key in type(own).model_fields else self.prior
+        try:
+            type(block).model_validate({**block.model_dump(), key: f"{value:g}"})
+        except ValidationError as error:
+            said = error.errors()[0]["msg"]
+            raise ValueError(f"methods.{name}.variants: {key}: {said} (given: {value:g})") from None
 
     def seeds_of(self, method: str, scale: float) -> tuple[int, ...]:
         """The seeds of a method at a scale."""

@@ -14,7 +14,7 @@ from lzu.errors import UserError
 from lzu.experiments.run import Run
 from lzu.experiments.task import Task
 from lzu.files import write_atomic
-from lzu.results.schema import SUMMARY, read_metrics, read_timing
+from lzu.results.schema import SUMMARY, provenances, read_metrics, read_timing
 from lzu.results.statistics import median_interval
 
 RUN_COLUMNS = ("suite", "task", "method", "from_scale", "to_scale", "options", "seed")
@@ -72,10 +72,10 @@ def kept_files(folder: str | os.PathLike[str], task: str) -> tuple[list[Path], l
 
 
 def _common(value: dict[str, Any], path: Path) -> dict[str, Any]:
-    run, steps = value["run"], value["provenance"]
+    run, steps = value["run"], provenances(value)
     # Of a chain of steps, the machine is that of the first known one: where the weights are from.
-    provenance = next(iter(steps.values()))
-    dirty = [step["git_dirty"] for step in steps.values()]
+    provenance = steps[0]
+    dirty = [step["git_dirty"] for step in steps]
     return {
         "suite": run["suite"],
         "task": run["task"],
@@ -135,7 +135,6 @@ def _score_rows(path: Path, task: Task) -> list[dict[str, Any]]:
 
 def _timing_rows(path: Path, task: Task) -> list[dict[str, Any]]:
     value = read_timing(path)
-    value["provenance"] = {"time": value["provenance"]}
     samples = {name: np.asarray(times) for name, times in value["samples_ms"].items()}
     row = {
         "kind": "timing",

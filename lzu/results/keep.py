@@ -11,7 +11,7 @@ from lzu.experiments.context import Context
 from lzu.experiments.run import SEARCH, Run
 from lzu.files import write_atomic
 from lzu.results.collect import kept_files
-from lzu.results.schema import read_level_error, read_metrics, read_timing
+from lzu.results.schema import provenances, read_level_error, read_metrics, read_timing
 from lzu.results.stamps import stamp
 
 Reader = Callable[[Path], dict[str, Any]]
@@ -34,7 +34,7 @@ def keep(context: Context) -> Kept:
     Only files that pass their schema and are of today's settings and data are kept, and none of
     which any step was made on a working tree with changes, whose code nobody could find again.
     What was kept earlier of the same machine stays if it is of the same settings and data; the
-    rest is removed.
+    rest is removed. Other machines' files stay: theirs are judged when they are kept.
 
     Raises UserError if there is nothing to keep, and for a dirty file.
     """
@@ -57,7 +57,7 @@ def keep(context: Context) -> Kept:
             with write_atomic(folder / source.relative_to(context.paths.root)) as temporary:
                 shutil.copyfile(source, temporary)
         copied += 1
-    return Kept(copied, _remove_stale(context))
+    return Kept(copied, _remove_stale(context, {machine_of(content) for content in found.values()}))
 
 
 def finished(context: Context) -> dict[Path, dict[str, Any]]:
@@ -84,16 +84,11 @@ def finished(context: Context) -> dict[Path, dict[str, Any]]:
 
 def machine_of(content: dict[str, Any]) -> str:
     """The class of the machine that a result file is from; of a run's steps, that of the first."""
-    return str(_provenances(content)[0]["machine"])
-
-
-def _provenances(content: dict[str, Any]) -> list[dict[str, Any]]:
-    own = content["provenance"]
-    return [own] if "machine" in own else list(own.values())
+    return str(provenances(content)[0]["machine"])
 
 
 def _dirty(content: dict[str, Any]) -> bool:
-    return any(one["git_dirty"] for one in _provenances(content))
+    return any(one["git_dirty"] for one in provenances(content))
 
 
 def kept_runs(context: Context) -> dict[Run, Path]:
@@ -122,23 +117,41 @@ def kept_runs(context: Context) -> dict[Run, Path]:
     return found
 
 
-def _remove_stale(context: Context) -> int:
-    """Remove kept metrics of the suite that are of no planned run, or of another stamp."""
-    metrics, timing = kept_files(context.paths.suite.measured, context.task.name)
-    marks = {Path(run.path) / "metrics.json": stamp(context, run) for run in context.runs}
-    timed = {Path(run.timing_path) for run in context.timed_runs}
+def _remove_stale(context: Context, machines: set[str]) -> int:
+    """Remove the kept files of these machines that are of nothing planned, or of another stamp.
+
+    Of a run whose data or prior is not there yet, no stamp can be told: its files stay. So do other
+    machines', whose prior may differ in its last bits, and the stamps with it.
+    """
+    measured, paths = context.paths.suite.measured, context.paths
+    metrics, timing = kept_files(measured, context.task.name)
+    runs = {Path(run.path) / "metrics.json": run for run in context.runs}
+    others = {Path(run.timing_path) for run in context.timed_runs}
+    if any(SEARCH in run.options for run in context.runs):
+        others.add(paths.search_split.relative_to(paths.root))
+    if context.main_prior is not None:
+        others.add(paths.level_error.relative_to(paths.root))
+    known = [path.relative_to(paths.root) for path in (paths.search_split, paths.level_error)]
+    single = [measured / machine / name for machine in sorted(machines) for name in known]
     stale = []
-    for path in metrics:
-        relative = Path(*path.relative_to(context.paths.suite.measured).parts[1:])
-        if marks.get(relative) != read_metrics(path, context.task)["stamp"]:
-            stale.append(path)
-    for path in timing:
-        if Path(*path.relative_to(context.paths.suite.measured).parts[1:]) not in timed:
+    for path in (*metrics, *timing, *filter(Path.is_file, single)):
+        machine, *parts = path.relative_to(measured).parts
+        run = runs.get(Path(*parts))
+        if machine not in machines or Path(*parts) in others:
+            continue
+        if run is None or _is_of_another_stamp(context, run, path):
             stale.append(path)
     for path in stale:
         path.unlink()
-        for parent in path.relative_to(context.paths.suite.measured).parents[:-1]:
-            folder = context.paths.suite.measured / parent
-            if not any(folder.iterdir()):
-                folder.rmdir()
+        for parent in path.relative_to(measured).parents[:-1]:
+            if not any((measured / parent).iterdir()):
+                (measured / parent).rmdir()
     return len(stale)
+
+
+def _is_of_another_stamp(context: Context, run: Run, path: Path) -> bool:
+    try:
+        mark = stamp(context, run)
+    except UserError:
+        return False
+    return bool(read_metrics(path, context.task)["stamp"] != mark)

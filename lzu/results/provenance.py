@@ -51,10 +51,11 @@ def machine_name(gpu: str | None = None) -> str:
     Not the host's name: machines of one kind may share their results, as the nodes of a cluster,
     and two hosts of one name may be different machines. Tables never mix latencies of two classes.
     """
-    name = os.environ.get("LZU_MACHINE") or gpu or f"{cpu_model()} {usable_cores()} cores"
+    model = (gpu or f"{cpu_model()} {usable_cores()} cores").lower()
     # marks that say nothing of the model
-    name = re.sub(r"\((r|tm)\)|\b(processor|cpu)\b|@.*?(?=\d+ cores|$)", " ", name.lower())
-    return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "unnamed"
+    model = re.sub(r"\((r|tm)\)|\b(processor|cpu)\b|@.*?(?=\d+ cores|$)", " ", model)
+    name = os.environ.get("LZU_MACHINE") or model
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
 
 
 def cpu_model() -> str:

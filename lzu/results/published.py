@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from lzu.errors import UserError
-from lzu.experiments.registry import Table
+from lzu.experiments.tables import Table
 
 
 def read_published(

@@ -280,9 +280,15 @@ def _upgraded(value: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
+def provenances(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The provenance of each known step that a result file is from, in their order."""
+    own = content["provenance"]
+    return [own] if "machine" in own else [own[name] for name in STEPS if name in own]
+
+
 def read_timing(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The checked content of a timing file; raises UserError as `validate_timing` does."""
-    value = read_json(path)
+    value: dict[str, Any] = read_json(path)
     validate_timing(value, path)
     return value
 
@@ -299,6 +305,6 @@ def read_level_error(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         UserError: naming `path`, the first offending key and what is wrong with it.
     """
-    value = read_json(path)
+    value: dict[str, Any] = read_json(path)
     _check(value, _validator(LEVEL_ERROR_SCHEMA_NAME), LEVEL_ERROR_SCHEMA_NAME, path)
     return value

@@ -11,19 +11,21 @@ from lzu.experiments.run import Run
 from lzu.results.collect import (
     COLUMNS,
     collect,
-    find_result_files,
+    kept_files,
     of_run,
     read_collected,
     write_collected,
 )
-from lzu.results.schema import DETECTION2D_METRICS
+from lzu.tasks.detection2d.metrics import COCO
+from lzu.tasks.detection2d.task import DETECTION2D
+from tests.experiments.toy import TOY
 
 
 def test_one_row_for_each_run_and_metric(suite_files, planned, constructed):
-    frame = collect(*suite_files)
+    frame = collect(DETECTION2D, *suite_files)
     scores = frame[frame["kind"] == "score"]
     assert list(frame.columns) == list(COLUMNS)
-    assert len(scores) == len(planned) * len(DETECTION2D_METRICS)
+    assert len(scores) == len(planned) * len(COCO)
     run = planned[4]
     found = of_run(scores, run).set_index("metric")["value"]
     for name, value in constructed.invented_metrics(run).items():
@@ -31,7 +33,7 @@ def test_one_row_for_each_run_and_metric(suite_files, planned, constructed):
 
 
 def test_timings_belong_to_all_seeds_and_keep_their_spread(suite_files, planned):
-    timings = collect(*suite_files).query("kind == 'timing'")
+    timings = collect(DETECTION2D, *suite_files).query("kind == 'timing'")
     assert timings["seed"].isna().all()
     own = of_run(timings, next(run for run in planned if run.method == "lzu_fixed"))
     found = own.set_index("metric")["value"]
@@ -42,7 +44,7 @@ def test_timings_belong_to_all_seeds_and_keep_their_spread(suite_files, planned)
 
 
 def test_csv_round_trip_is_exact(suite_files, tmp_path):
-    frame = collect(*suite_files)
+    frame = collect(DETECTION2D, *suite_files)
     write_collected(frame, tmp_path / "collected.csv")
     pd.testing.assert_frame_equal(
         read_collected(tmp_path / "collected.csv"), frame, check_exact=True
@@ -50,24 +52,89 @@ def test_csv_round_trip_is_exact(suite_files, tmp_path):
 
 
 def test_nothing_collected_is_an_empty_table(tmp_path):
-    write_collected(collect([], []), tmp_path / "collected.csv")
+    write_collected(collect(DETECTION2D, [], []), tmp_path / "collected.csv")
     assert read_collected(tmp_path / "collected.csv").empty
 
 
-def test_files_are_found_where_they_lie(constructed, planned, suite_files, tmp_path):
+def test_kept_files_are_found_where_they_lie(constructed, planned, tmp_path):
     kept = tmp_path / "measured" / "demo"
     for machine in ("one", "two"):
         constructed.write_suite(kept / machine, planned[:2], machine)
-    metrics, timings = find_result_files(tmp_path, "demo")
-    assert metrics == sorted(suite_files[0])
-    assert timings == sorted(suite_files[1])
-    metrics, timings = find_result_files(tmp_path, "demo", "cached")
-    assert len(metrics) == 4
-    assert len(timings) == 2
-    assert set(collect(metrics, timings)["machine"]) == {"one", "two"}
-    assert find_result_files(tmp_path, "smoke") == ([], [])
-    with pytest.raises(ValueError, match="mode"):
-        find_result_files(tmp_path, "demo", "both")
+    constructed.write_json(kept / "one" / "analysis" / "detection2d" / "level_error.json", {})
+    metrics, timings = kept_files(kept, "detection2d")
+    assert metrics == sorted(
+        kept / m / r.path / "metrics.json" for m in ("one", "two") for r in planned[:2]
+    )
+    assert timings == [kept / machine / planned[0].timing_path for machine in ("one", "two")]
+    assert set(collect(DETECTION2D, metrics, timings)["machine"]) == {"one", "two"}
+    assert kept_files(kept, "toy") == ([], [])
+    assert kept_files(tmp_path / "measured" / "smoke", "detection2d") == ([], [])
+
+
+def test_the_machine_is_where_the_weights_are_from(constructed, planned, tmp_path):
+    """Though a file's keys are sorted."""
+    value = constructed.metrics_of(planned[0], constructed.invented_metrics(planned[0]))
+    steps = {
+        step: constructed.provenance(f"machine-{step}") for step in ("predict", "score", "train")
+    }
+    steps["train"]["git_commit"] = "a" * 40
+    path = constructed.write_json(tmp_path / "metrics.json", {**value, "provenance": steps})
+    frame = collect(DETECTION2D, [path], [])
+    assert set(frame["machine"]) == {"machine-train"}
+    assert set(frame["git_commit"]) == {"a" * 40}
+
+
+@pytest.mark.parametrize(
+    ("dirty", "said"),
+    [((False, False, False), "False"), ((True, False, False), "True"), ((None, True, False), None)],
+)
+def test_a_run_is_dirty_if_a_step_is(constructed, planned, tmp_path, dirty, said):
+    value = constructed.metrics_of(planned[0], constructed.invented_metrics(planned[0]))
+    for step, mark in zip(("train", "predict", "score"), dirty, strict=True):
+        value["provenance"][step]["git_dirty"] = mark
+    frame = collect(DETECTION2D, [constructed.write_json(tmp_path / "metrics.json", value)], [])
+    assert [None if pd.isna(one) else one for one in frame["git_dirty"].unique()] == [said]
+
+
+def test_extras_and_left_out_groups_are_collected(constructed, planned, tmp_path):
+    value = constructed.metrics_of(planned[0], constructed.invented_metrics(planned[0]))
+    value["relative"] = {"AP_S_rel": 5, "AP_M_rel": None, "AP_L_rel": 50}
+    value["size_bins"] = {"lower_px": [0, 8], "AP": [None, 20.5], "boxes": [0, 3]}
+    value["size_bins_relative"] = {"lower": [0, 0.01], "AP": [7, 8], "boxes": [1, 2]}
+    value["jackknife"] = {
+        "unit": "sequence", "groups": [[0], [1]], "metrics": {"AP": [1.5, None]}
+    }  # fmt: skip
+    frame = collect(DETECTION2D, [constructed.write_json(tmp_path / "metrics.json", value)], [])
+    found = frame.set_index("metric")
+    assert set(found.index) == {*COCO, *value["relative"]} | {
+        f"{what}[{edges}" for what in ("AP", "boxes")
+        for edges in ("0,8)", "8,inf)", "0,0.01)/H", "0.01,inf)/H")
+    }  # fmt: skip
+    assert found["value"]["AP[8,inf)"] == 20.5
+    assert found["value"]["boxes[0.01,inf)/H"] == 2
+    assert pd.isna(found["value"]["AP[0,8)"])
+    assert json.loads(found["left_out"]["AP"]) == [1.5, None]
+    assert json.loads(found["left_out"]["AP50"]) == []
+
+
+def test_files_of_the_first_version_are_collected(constructed, planned, tmp_path):
+    value = constructed.metrics_of(planned[0], constructed.invented_metrics(planned[0]), "old")
+    old = {**value, "schema": "lzu-metrics/1", "provenance": value["provenance"]["score"]}
+    old["config_hash"] = old.pop("stamp")
+    frame = collect(DETECTION2D, [constructed.write_json(tmp_path / "metrics.json", old)], [])
+    assert set(frame["machine"]) == {"old"}
+    assert set(frame["stamp"]) == {value["stamp"]}
+
+
+def test_any_task_is_collected(constructed, tmp_path):
+    run = Run("play", "toy", "lzu_fixed", 1.0, 0.5, 0)
+    value = constructed.metrics_of(run, {"accuracy": 87.5})
+    value["classes"] = {"low": 4, "high": 6}
+    path = constructed.write_json(tmp_path / "metrics.json", value)
+    frame = collect(TOY, [path], [])
+    assert list(zip(frame["metric"], frame["value"], strict=True)) == [("accuracy", 87.5)]
+    with pytest.raises(UserError, match="metrics"):
+        collect(DETECTION2D, [path], [])
 
 
 @pytest.mark.parametrize("kind", [0, 1])
@@ -78,7 +145,7 @@ def test_the_same_run_twice_is_refused(suite_files, tmp_path, kind):
     files = [list(suite_files[0]), list(suite_files[1])]
     files[kind].append(copy)
     with pytest.raises(UserError, match="same run on the same machine") as error:
-        collect(*files)
+        collect(DETECTION2D, *files)
     assert str(first) in str(error.value)
     assert str(copy) in str(error.value)
 
@@ -93,16 +160,16 @@ def test_runs_that_differ_by_options_or_machine_are_not_duplicates(constructed, 
         )
         for i, (run, machine) in enumerate([(plain, "a"), (narrow, "a"), (plain, "b")])
     ]
-    frame = collect(files, [])
-    assert len(of_run(frame, plain)) == 2 * len(DETECTION2D_METRICS)
-    assert len(of_run(frame, narrow)) == len(DETECTION2D_METRICS)
+    frame = collect(DETECTION2D, files, [])
+    assert len(of_run(frame, plain)) == 2 * len(COCO)
+    assert len(of_run(frame, narrow)) == len(COCO)
 
 
 def test_a_broken_file_is_named(suite_files):
     broken = suite_files[0][3]
     broken.write_text(json.dumps({**json.loads(broken.read_text()), "metrics": {}}))
     with pytest.raises(UserError, match="metrics") as error:
-        collect(*suite_files)
+        collect(DETECTION2D, *suite_files)
     assert str(broken) in str(error.value)
 
 
@@ -127,31 +194,37 @@ def test_missing_csv_file_is_named(tmp_path):
         read_collected(tmp_path / "collected.csv")
 
 
-def test_the_whole_report_is_made_without_torch(
-    suite_files, tmp_path, planned, blocked_torch, constructed
-):
+def test_the_whole_report_is_made_without_torch(tmp_path, blocked_torch, constructed):
+    kept = tmp_path / "measured" / "demo" / "constructed"
+    scales = (0.25, 0.5, 0.75)
+    runs = constructed.runs_of({"uniform": scales, "lzu_fixed": scales}, (0, 1, 2, 3, 4))
+    constructed.write_suite(kept, runs)
+    (tmp_path / "published").symlink_to(constructed.published)
+    method = {"scales": scales, "learning_rate": 0.01}
+    block = {
+        "dataset": {"root": "x"},
+        "methods": {"uniform": method, "lzu_fixed": method},
+        "seeds": [0, 1, 2, 3, 4],
+    }
+    settings = {"suite": "demo", "mode": "cached", "detection2d": block}
     code = f"""
-from lzu.experiments.registry import runs_for
-from lzu.results.collect import collect, find_result_files, read_collected, write_collected
-from lzu.report.compare.comparison import compare
-from lzu.report.figures.tradeoff import write_tradeoff
-from lzu.report.tables.summary import print_summary
-from lzu.report.tables.forms import write_table
-from lzu.results import provenance
+from pathlib import Path
+from lzu.experiments.context import contexts
+from lzu.experiments.suite import parse_suite
+from lzu.report.make import collect_task, make_figures, make_tables, show
 from lzu.report.pictures import warps as warp_pictures
-results = {str(tmp_path)!r}
-write_collected(collect(*find_result_files(results, "demo")), results + "/collected.csv")
-planned = runs_for("table1", "demo", (0, 1, 2), {{"uniform": (0.5,), "lzu_fixed": (0.5,)}})
-frame = read_collected(results + "/collected.csv")
-report = compare("table1", "demo", frame, {str(constructed.published)!r}, planned)
-tables = write_table(report, results + "/tables")
-figures = write_tradeoff(report, results + "/figures")
-print_summary(tables["txt"], [*tables.values(), *figures.values()])
+from lzu.results import provenance
+from lzu.tasks import TASKS
+found = contexts(parse_suite({settings!r}, "x", TASKS), TASKS, Path({str(tmp_path)!r}))
+for context in found.values():
+    for step in (collect_task, make_tables, make_figures):
+        step(context)
+show(found.values())
 assert not [name for name in sys.modules if name.split(".")[0] in ("torch", "mmdet", "scipy")]
 """
     done = subprocess.run(
         blocked_torch(code), capture_output=True, text=True, cwd=constructed.repository, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "LZU, fixed against Uniform at 0.5x: win" in done.stdout
-    assert "figure7_detection2d.png" in done.stdout
+    assert "LZU, fixed against Uniform at 0.5x (declared): win" in done.stdout, done.stdout
+    assert "figure7" in done.stdout

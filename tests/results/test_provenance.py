@@ -1,6 +1,7 @@
 """Provenance: versions, machine and commit, without torch."""
 
 import json
+import socket
 import subprocess
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,6 @@ import pytest
 
 from lzu.results.provenance import (
     collect_provenance,
-    config_hash,
     git_state,
     machine_name,
 )
@@ -77,10 +77,50 @@ def test_machine_name_is_a_slug(monkeypatch, given, slug):
     assert machine_name() == slug
 
 
-def test_machine_name_falls_back_on_the_host(monkeypatch):
+def test_a_machine_s_own_name_is_taken_as_it_is(monkeypatch):
+    monkeypatch.setenv("LZU_MACHINE", "CPU node @ lab")
+    assert machine_name("NVIDIA X") == "cpu-node-lab"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "cpu", "cores", "name"),
+    [
+        (None, "AMD EPYC", 2, "amd-epyc-2-cores"),
+        (
+            None,
+            "AMD EPYC 7763 64-Core Processor",
+            16,
+            "amd-epyc-7763-64-core-16-cores",
+        ),
+        (
+            None,
+            "Intel(R) Xeon(R) CPU E5-2690 v4 @ 2.60GHz",
+            12,
+            "intel-xeon-e5-2690-v4-12-cores",
+        ),
+        (None, "Intel(R) Core(TM) i7-8550U CPU @ 1.80GHz", 8, "intel-core-i7-8550u-8-cores"),
+        (None, "Neoverse-N1", 4, "neoverse-n1-4-cores"),
+        (None, "unknown", 1, "unknown-1-cores"),
+        ("NVIDIA H100 80GB HBM3", "AMD EPYC", 16, "nvidia-h100-80gb-hbm3"),
+        ("2 x NVIDIA X", "AMD EPYC", 16, "2-x-nvidia-x"),
+    ],
+)
+def test_machine_name_is_the_class_of_the_machine(monkeypatch, gpu, cpu, cores, name):
+    """Its GPUs, or its CPU and cores, and never the host: nodes of one kind share results."""
     monkeypatch.delenv("LZU_MACHINE", raising=False)
-    monkeypatch.setattr("socket.gethostname", lambda: "Worker 7")
-    assert machine_name() == "worker-7"
+    monkeypatch.setattr("lzu.results.provenance.cpu_model", lambda: cpu)
+    monkeypatch.setattr("lzu.results.provenance.usable_cores", lambda: cores)
+    assert machine_name(gpu) == name
+
+
+def test_a_block_does_not_tell_the_host(monkeypatch, tmp_path):
+    monkeypatch.delenv("LZU_MACHINE", raising=False)
+    host = "qzx-host-77"
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    monkeypatch.setattr("platform.node", lambda: host)
+    block = collect_provenance(datetime.now(UTC), tmp_path)
+    assert host not in json.dumps(block)
+    assert socket.gethostname() == host
 
 
 def test_gpu_is_told_from_nvidia_smi(monkeypatch, tmp_path):
@@ -99,17 +139,6 @@ def test_without_nvidia_smi_there_is_no_gpu(monkeypatch, tmp_path):
     assert block["gpu"] is None
     assert block["driver"] is None
     assert block["git_commit"] is None
-
-
-def test_config_hash_ignores_order_and_sees_values():
-    one = config_hash({"a": 1, "b": [1, 2.5, None]})
-    assert one == config_hash({"b": (1, 2.5, None), "a": 1})
-    assert one != config_hash({"a": 2, "b": [1, 2.5, None]})
-    assert len(one) == 16
-    with pytest.raises(ValueError, match="JSON"):
-        config_hash({"a": float("nan")})
-    with pytest.raises(TypeError):
-        config_hash({"a": object()})
 
 
 def test_versions_come_without_importing_torch(blocked_torch, constructed):
