@@ -17,11 +17,8 @@ GRID_COLOUR = "#e4e4e4"
 BLUE = "#0072b2"
 ORANGE = "#d55e00"
 GREEN = "#009e73"
-PINK = "#cc79a7"
-AMBER = "#e69f00"
 SKY = "#56b4e9"
 YELLOW = "#f0e442"
-GREY = "#555555"
 
 SETTINGS = {
     "figure.dpi": 100,
