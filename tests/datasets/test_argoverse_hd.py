@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
-from lzu.datasets.argoverse_hd.coco import fingerprint, prepare, to_coco
+from lzu.datasets.argoverse_hd.coco import check_split, fingerprint, prepare, to_coco
+from lzu.datasets.argoverse_hd.layout import MARKERS, SEALS
 from lzu.datasets.argoverse_hd.reader import load
 from lzu.datasets.argoverse_hd.validation import validate
 from lzu.errors import UserError
@@ -247,15 +248,89 @@ def test_report_is_capped_in_print_and_full_in_json(root, edit, tmp_path):
     edit(lambda data: [a.update(bbox=[0, 0, 0, 0]) for a in data["annotations"][:20]])
     listed = tmp_path / "report.json"
     with pytest.raises(UserError) as caught:
-        prepare(root, "train", tmp_path / "train.json", listed)
+        check_split(root, "train", listed)
     message = str(caught.value)
     assert message.count("has no positive size") == 5
     assert "and 15 more" in message
     assert str(listed) in message
-    assert not (tmp_path / "train.json").exists()
     full = json.loads(listed.read_text())
     assert len(full["findings"]) == 20
     assert full["counts"] == {"box_size": 20}
+
+
+def test_annotations_with_errors_are_not_prepared(root, edit, tmp_path):
+    path = edit(lambda data: [a.update(bbox=[0, 0, 0, 0]) for a in data["annotations"][:20]])
+    with pytest.raises(UserError) as caught:
+        prepare(root, "train", tmp_path / "train.json", tmp_path / "train.about.json")
+    message = str(caught.value)
+    assert message.count("has no positive size") == 5
+    assert "and 15 more" in message
+    assert str(path) in message
+    assert not (tmp_path / "train.json").exists()
+    assert not (tmp_path / "train.about.json").exists()
+
+
+def test_a_check_writes_its_report_and_looks_as_it_is_told(root, tmp_path):
+    listed = tmp_path / "findings" / "train.json"
+    report = check_split(root, "train", listed)
+    assert (report.errors, report.images) == ((), 6)
+    assert json.loads(listed.read_text()) == json.loads(json.dumps(report.to_dict()))
+    path, _ = first_image(root)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    assert check_split(root, "train", listed, images="header").findings == ()
+    with pytest.raises(UserError, match="cannot be read"):
+        check_split(root, "train", listed, jobs=2)
+    assert json.loads(listed.read_text())["counts"] == {"image_unreadable": 1}
+    with pytest.raises(UserError, match="the suite's native_size says 1920 x 1200"):
+        check_split(root, "train", listed, images="none", image_size=(1200, 1920))
+
+
+def test_a_check_tells_the_order_of_frames(root, edit, tmp_path):
+    edit(lambda data: data["images"][1].update(fid=7))
+    listed = tmp_path / "findings.json"
+    assert check_split(root, "train", listed).counts == {"missing_frame": 1, "frame_order": 1}
+    with pytest.raises(UserError, match="sequence 0 lacks"):
+        check_split(root, "train", listed, order="error")
+
+
+def test_preparing_opens_no_image(root, tmp_path, monkeypatch):
+    """The check has; but a missing one is found all the same."""
+    monkeypatch.setattr("PIL.Image.open", lambda *_: pytest.fail("opened an image"))
+    prepare(root, "train", tmp_path / "train.json", tmp_path / "train.about.json")
+    path, _ = first_image(root)
+    path.unlink()
+    with pytest.raises(UserError, match="the image is missing"):
+        prepare(root, "train", tmp_path / "again.json", tmp_path / "again.about.json")
+
+
+def prepared_bytes(root, folder, split="train"):
+    """The annotation file and the small file beside it, as they are written."""
+    out, about = folder / f"{split}.json", folder / f"{split}.about.json"
+    prepare(root, split, out, about)
+    return out.read_bytes(), about.read_bytes()
+
+
+def test_equal_data_gives_equal_files_wherever_it_lies(root, written, tmp_path):
+    first = prepared_bytes(written, tmp_path / "one")
+    assert prepared_bytes(root, tmp_path / "two") == first
+    assert prepared_bytes(root, tmp_path / "two") == first
+    link = tmp_path / "link"
+    link.symlink_to(written)
+    assert prepared_bytes(link, tmp_path / "three") == first
+    assert str(written).encode() not in b"".join(first)
+    assert prepared_bytes(root, tmp_path / "two", "val") != first
+
+
+def test_the_small_file_is_what_the_annotations_say_of_themselves(written, tmp_path):
+    content, about = map(json.loads, prepared_bytes(written, tmp_path))
+    assert about == content["info"]
+    assert set(about) == {
+        "dataset", "split", "source", "images", "annotations", "clipped_boxes", "dropped_boxes",
+        "fingerprint", "annotations_sha256", "images_sha256",
+    }  # fmt: skip
+    assert about["annotations"] == len(content["annotations"])
+    assert about["fingerprint"] == fingerprint(load(written, "train"))["fingerprint"]
 
 
 def test_tolerated_boxes_are_left_out_and_counted(root, edit, tmp_path):
@@ -265,8 +340,10 @@ def test_tolerated_boxes_are_left_out_and_counted(root, edit, tmp_path):
 
     edit(change)
     out = tmp_path / "train.json"
-    report = prepare(root, "train", out, tmp_path / "r.json", tolerate=("box_size",))
+    report = check_split(root, "train", tmp_path / "r.json", tolerate=("box_size",))
     assert report.errors == ()
+    assert report.counts == {"box_size": 1, "box_clipped": 1}
+    prepare(root, "train", out, tmp_path / "about.json", tolerate=("box_size",))
     coco = json.loads(out.read_text())
     assert (coco["info"]["dropped_boxes"], coco["info"]["clipped_boxes"]) == (1, 1)
     assert coco["annotations"][0]["bbox"] == [0, 5, 20.0, 10]
@@ -285,7 +362,7 @@ def test_pycocotools_reads_and_scores_the_result(written, tmp_path):
     coco_api = pytest.importorskip("pycocotools.coco")
     evaluation = pytest.importorskip("pycocotools.cocoeval")
     out = tmp_path / "train.json"
-    prepare(written, "train", out, tmp_path / "r.json")
+    prepare(written, "train", out, tmp_path / "about.json")
     with contextlib.redirect_stdout(io.StringIO()):
         truth = coco_api.COCO(str(out))
         perfect = [
@@ -314,15 +391,15 @@ def test_pycocotools_reads_and_scores_the_result(written, tmp_path):
 
 def test_info_tells_where_the_data_come_from(root, tmp_path):
     def info(name):
-        prepare(root, "val", tmp_path / f"{name}.json", tmp_path / "r.json", images="none")
-        return json.loads((tmp_path / f"{name}.json").read_text())["info"]
+        prepare(root, "val", tmp_path / f"{name}.json", tmp_path / f"{name}.about.json")
+        return json.loads((tmp_path / f"{name}.about.json").read_text())
 
     first = info("a")
     assert first["source"] == "synthetic"
     assert first["dataset"] == "argoverse_hd"
     assert first["images"] == 3
     assert info("again") == first
-    for name in ("world.json", ".lzu-world.json"):
+    for name in (*MARKERS.values(), *SEALS.values()):
         (root / name).unlink()
     assert info("b")["source"] == "real"
     assert info("b")["fingerprint"] == first["fingerprint"]

@@ -92,9 +92,18 @@ def prepared(tmp_path):
 
 
 def split(path, share=0.3, seed=0):
-    parts = [path.with_name(name) for name in ("a.json", "b.json", "record.json")]
-    write_split(path, *parts, share=share, seed=seed)
-    return [json.loads(part.read_text()) for part in parts]
+    names = {"train": "search_train", "val": "search_val"}
+    parts = {
+        part: (path.with_name(f"{name}.json"), path.with_name(f"{name}.about.json"))
+        for part, name in names.items()
+    }
+    record = path.with_name("record.json")
+    write_split(path, parts, record, share=share, seed=seed)
+    found = [json.loads(file.read_text()) for file, _ in parts.values()]
+    assert [json.loads(about.read_text()) for _, about in parts.values()] == [
+        part["info"] for part in found
+    ]
+    return [*found, json.loads(record.read_text())]
 
 
 def test_parts_share_no_sequence_and_lose_nothing(prepared):

@@ -1,0 +1,138 @@
+"""A cheap summary of raw files: it changes when they do, and looks into none."""
+
+import builtins
+import io
+import json
+import os
+import shutil
+
+import pytest
+
+from lzu.datasets.argoverse_hd.layout import (
+    IMAGE_FOLDER,
+    MARKERS,
+    SEALS,
+    annotation_path,
+    raw_state,
+)
+from lzu.datasets.synthetic.argoverse_writer import write_argoverse_hd
+from lzu.tasks.detection2d.task import DETECTION2D
+
+
+@pytest.fixture
+def real(root):
+    """A copy of the tiny dataset that does not say that it is ours."""
+    return unmarked(root)
+
+
+def unmarked(root):
+    """The root without what says that it is a synthetic world."""
+    for name in (*MARKERS.values(), *SEALS.values()):
+        (root / name).unlink()
+    return root
+
+
+def image(root, split="train"):
+    return next((root / IMAGE_FOLDER / split).rglob("*.jpg"))
+
+
+def test_it_is_the_same_while_nothing_changes(real):
+    first = raw_state(real, "train")
+    for _ in range(2):
+        assert raw_state(real, "train") == first
+    image(real).read_bytes()
+    annotation_path(real, "train").read_bytes()
+    assert raw_state(real, "train") == raw_state(str(real), "train") == first
+    assert json.loads(json.dumps(first)) == first
+    assert DETECTION2D.dataset.state(str(real), "train") == first
+
+
+CHANGES = {
+    "annotations edited": lambda root: annotation_path(root, "train").write_text("{}"),
+    "annotations touched": lambda root: os.utime(annotation_path(root, "train"), (1, 1)),
+    "annotations removed": lambda root: annotation_path(root, "train").unlink(),
+    "image added": lambda root: shutil.copy(image(root), image(root).with_name("new.jpg")),
+    "image removed": lambda root: image(root).unlink(),
+    "image renamed": lambda root: image(root).rename(image(root).with_name("new.jpg")),
+    "image replaced": lambda root: shutil.copy(image(root), root / "x").replace(image(root)),
+    "sequence removed": lambda root: shutil.rmtree(image(root).parents[1]),
+    "sequence renamed": lambda root: image(root).parents[1].rename(image(root).parents[2] / "z"),
+    "images removed": lambda root: shutil.rmtree(root / IMAGE_FOLDER),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_are_noticed_in_their_split_alone(real, name):
+    # a file system's clock may be coarse
+    for path in (p for p in real.rglob("*") if p.is_dir()):
+        os.utime(path, (10, 10))
+    before = {split: raw_state(real, split) for split in ("train", "val")}
+    CHANGES[name](real)
+    assert raw_state(real, "train") != before["train"]
+    if name != "images removed":
+        assert raw_state(real, "val") == before["val"]
+
+
+def test_a_root_that_is_linked_elsewhere_is_noticed(real, tiny_world, tmp_path):
+    other = unmarked(write_argoverse_hd(tmp_path / "other", tiny_world))
+    link = tmp_path / "link"
+    link.symlink_to(real)
+    before = raw_state(link, "train")
+    assert before == raw_state(real, "train")
+    link.unlink()
+    link.symlink_to(other)
+    assert raw_state(link, "train") != before
+
+
+@pytest.mark.parametrize("part", [IMAGE_FOLDER, f"{IMAGE_FOLDER}/train", "Argoverse-HD"])
+def test_parts_may_be_linked_in(real, tmp_path, part):
+    """Images often lie on another disk than annotations."""
+    before = raw_state(real, "train")
+    (real / part).rename(tmp_path / "elsewhere")
+    (real / part).symlink_to(tmp_path / "elsewhere")
+    assert raw_state(real, "train") == before
+    if part == "Argoverse-HD":
+        annotation_path(real, "train").write_text("{}")
+    else:
+        next((real / IMAGE_FOLDER / "train").glob("*/*/*.jpg")).unlink()
+    assert raw_state(real, "train") != before
+
+
+def test_missing_data_has_a_state_too(tmp_path):
+    state = raw_state(tmp_path / "nowhere", "train")
+    assert state is not None
+    assert state["annotations"] == "missing"
+
+
+def test_a_synthetic_world_follows_from_its_settings(root):
+    """While any of its marks is there: Snakemake deletes one before the split is written anew."""
+    names = [*MARKERS.values(), *SEALS.values()]
+    for name in names:
+        assert raw_state(root, "train") is raw_state(root, "val") is None
+        (root / name).unlink()
+    assert raw_state(root, "train") is not None
+
+
+def test_no_file_is_opened_and_no_image_is_listed(real, monkeypatch):
+    """Else it would take minutes for a million images on a network's disk."""
+    expected = raw_state(real, "train")
+    listed = []
+    scan, look = os.scandir, os.stat
+
+    def scandir(path="."):
+        listed.append(str(path))
+        return scan(path)
+
+    def refuse(*_, **__):
+        raise AssertionError("opened a file")
+
+    def stat(path, *more, **named):
+        assert not str(path).endswith(".jpg"), path
+        return look(path, *more, **named)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "stat", stat)
+    for module, name in ((builtins, "open"), (io, "open"), (os, "open")):
+        monkeypatch.setattr(module, name, refuse)
+    assert raw_state(real, "train") == expected
+    assert not [path for path in listed if "ring_front_center" in path]
