@@ -91,7 +91,8 @@ class Learned(Strict):
         0.3, description="the constant's share of saliency"
     )
     input_size: tuple[LowResolution, LowResolution] = Field(
-        (65, 105), description="height, width in pixels of what its network sees"
+        (65, 105),
+        description="height, width in pixels of what its network sees, multiples of 4 plus 1",
     )
     channels: Annotated[int, Field(ge=16, multiple_of=16)] = Field(32, description="of its network")
 
