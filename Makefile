@@ -5,7 +5,7 @@ PYTEST_ARGS ?= -m "not slow and not gpu and not slurm"
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-here report-env demo smoke test lint bench clean
+.PHONY: help env env-here report-env demo study smoke test lint bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -19,16 +19,21 @@ env-here:  ## set up the active virtual or conda environment instead
 report-env:  ## set up .venv-report: tables and figures from results/, without torch
 	@tools/setup-env --kind report
 
-demo: env  ## train, measure and report on the synthetic world (about 20 minutes on two cores)
+demo: env  ## train, measure and report on the synthetic world (a few minutes on two cores)
 	@CORES=$(CORES) tools/run-suite demo
+
+study: env  ## the same with the seeds, scales and methods that conclusions need (hours; resumable)
+	@CORES=$(CORES) tools/run-suite study
 
 smoke: env  ## run every rule once, tiny, from nothing
 	@rm -rf results/smoke data/smoke
 	@CORES=$(CORES) tools/run-suite smoke
 
-lint: env  ## formatters and linters
+lint: env  ## formatters, linters, types, and drift of the settings' documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/config_docs.py --check
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
 
@@ -39,4 +44,4 @@ bench: env  ## measure the warps against what users have now; see benchmarks/
 	$(BIN)/python -m pytest benchmarks $(BENCH_ARGS)
 
 clean:  ## remove the environments, logs and caches; results stay
-	rm -rf .venv .venv-report logs .snakemake .pytest_cache .hypothesis .ruff_cache
+	rm -rf .venv .venv-report logs .snakemake .pytest_cache .hypothesis .ruff_cache .mypy_cache

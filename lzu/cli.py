@@ -80,8 +80,8 @@ def _parser() -> argparse.ArgumentParser:
             )
         return sub
 
-    verb("world", _world, "write the synthetic dataset of a suite")
     for name, function, help in (
+        ("world", _world, "write a split of the suite's synthetic dataset"),
         ("check", _check, "look at everything in a split that training would stumble over"),
         ("prepare", _prepare, "convert a split of the dataset"),
     ):
@@ -169,7 +169,7 @@ def _run(options: Options) -> "tuple[Context, Run]":
 
 def _world(options: Options) -> None:
     context = _context(options)
-    context.task.step("write_world")(context, jobs=options.threads or 1)
+    context.task.step("write_world")(context, options.split, jobs=options.threads or 1)
 
 
 def _check(options: Options) -> None:

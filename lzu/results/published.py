@@ -32,7 +32,7 @@ def read_published(
     if absent:
         raise UserError(f"{path}: no column {', '.join(absent)}; restore the file from git")
     values: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
-    for row in table.rows:
+    for row in (row for row in table.rows if row.published):
         found = [line for line in lines if all(line[name] == text for name, text in row.published)]
         key = ", ".join(f"{name}={text}" for name, text in row.published)
         if len(found) != 1:

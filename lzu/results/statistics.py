@@ -1,7 +1,7 @@
-"""Means and medians with intervals, and paired differences over seeds."""
+"""Means and medians with intervals, and Student's t."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -141,32 +141,3 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
         k += 1
     low, high = (ordered[k - 1], ordered[n - k]) if k else (None, None)
     return Estimate(median(ordered), low, high, n)
-
-
-def paired_difference(
-    treated: Mapping[int, float], baseline: Mapping[int, float], confidence: float = CONFIDENCE
-) -> Estimate | None:
-    """Mean over seeds of treated - baseline, with its paired t interval.
-
-    Args:
-        treated, baseline: seed -> value. Seeds that only one of them has are left out; None if they
-            share no seed.
-    """
-    shared = sorted(treated.keys() & baseline.keys())
-    if not shared:
-        return None
-    return mean_interval([treated[seed] - baseline[seed] for seed in shared], confidence)
-
-
-def verdict(difference: Estimate, higher_is_better: bool = True) -> str:
-    """What the interval of a paired difference says: "win", "loss" or "undecided".
-
-    Undecided is an interval that holds zero, and a single seed, which has no interval.
-    """
-    if difference.low is None or difference.high is None:
-        return "undecided"
-    if difference.low > 0:
-        return "win" if higher_is_better else "loss"
-    if difference.high < 0:
-        return "loss" if higher_is_better else "win"
-    return "undecided"

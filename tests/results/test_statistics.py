@@ -1,4 +1,4 @@
-"""Intervals and verdicts, against SciPy."""
+"""Intervals, against SciPy."""
 
 import math
 
@@ -12,10 +12,8 @@ from lzu.results.statistics import (
     Estimate,
     mean_interval,
     median_interval,
-    paired_difference,
     student_t_beyond,
     student_t_quantile,
-    verdict,
 )
 
 VALUES = st.lists(st.floats(-1e3, 1e3).map(lambda x: round(x, 3)), min_size=2, max_size=12)
@@ -112,47 +110,3 @@ def test_a_medians_interval_covers_as_often_as_it_says():
 def test_a_median_needs_finite_values(values):
     with pytest.raises(ValueError, match="median_interval needs"):
         median_interval(values)
-
-
-@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=2, max_size=8))
-def test_pairs_match_scipys_paired_test(pairs):
-    ours = {seed: a for seed, (a, _) in enumerate(pairs)}
-    theirs = {seed: b for seed, (_, b) in enumerate(pairs)}
-    found = paired_difference(ours, theirs)
-    differences = [a - b for a, b in pairs]
-    if np.std(differences) < 1e-6:
-        return
-    expected = stats.ttest_rel(list(ours.values()), list(theirs.values())).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-6)
-
-
-def test_pairing_is_by_seed_and_drops_lone_seeds():
-    found = paired_difference({2: 5.0, 0: 1.0, 9: 50.0}, {0: 0.5, 2: 3.0, 1: 7.0})
-    assert found.n == 2
-    assert found.value == pytest.approx((0.5 + 2.0) / 2)
-    assert paired_difference({0: 1.0}, {1: 1.0}) is None
-
-
-def test_pairing_finds_what_unpaired_spread_hides():
-    uniform = {0: 20.0, 1: 25.0, 2: 30.0}
-    zoomed = {seed: value + 1 + 0.01 * seed for seed, value in uniform.items()}
-    assert verdict(paired_difference(zoomed, uniform)) == "win"
-    assert mean_interval(list(zoomed.values())).low < mean_interval(list(uniform.values())).high
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "higher", "lower"),
-    [
-        (0.1, 2.0, "win", "loss"),
-        (-2.0, -0.1, "loss", "win"),
-        (-1.0, 1.0, "undecided", "undecided"),
-        (0.0, 1.0, "undecided", "undecided"),
-        (-1.0, 0.0, "undecided", "undecided"),
-        (None, None, "undecided", "undecided"),
-    ],
-)
-def test_verdict(low, high, higher, lower):
-    value = 1.0 if low is None else (low + high) / 2
-    estimate = Estimate(value, low, high, 1 if low is None else 3)
-    assert verdict(estimate) == higher
-    assert verdict(estimate, higher_is_better=False) == lower

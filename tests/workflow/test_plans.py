@@ -1,6 +1,5 @@
 """What Snakemake plans, and how it stops; nothing is run."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,8 @@ import pytest
 import yaml
 
 pytest.importorskip("snakemake")
+
+from tests.workflow.finished import jobs
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
@@ -30,12 +31,6 @@ def plan(request, tmp_path):
     return planned
 
 
-def jobs(text):
-    """Rule -> number of planned jobs, from the first table that Snakemake prints."""
-    table = text.split("Job stats:")[1].split("total")[0]
-    return {name: int(n) for name, n in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
-
-
 def write_suite(tmp_path, name, change, root):
     settings = yaml.safe_load((root / "config" / f"{name}.yaml").read_text())
     change(settings)
@@ -48,9 +43,21 @@ def test_the_default_is_the_demo(plan):
     status, text = plan()
     assert status == 0, text
     found = jobs(text)
-    assert found["train"] == found["predict"] == found["score"] == 3 * (2 + 3)
-    assert found["time"] == found["analysis"] == found["cases"] == 1
-    assert found["world"] == 1
+    assert found["train"] == found["predict"] == found["score"] == 4
+    for rule in ("time", "analysis", "cases", "stream", "draw_prior", "picture"):
+        assert found[f"{rule}_detection2d"] == 1
+    assert found["world_detection2d"] == found["check"] == found["prepare"] == 2
+
+
+def test_the_study_has_the_seeds_that_verdicts_need(plan):
+    status, text = plan("--configfile", "config/study.yaml")
+    assert status == 0, text
+    found = jobs(text)
+    # ten seeds of three methods at 0.5x; five of four others and of seven more pairs of method and
+    # scale
+    assert found["train"] == 3 * 10 + 4 * 5 + 6 * 5
+    # Table 2: two methods, three models, three scales of images more
+    assert found["predict"] == found["score"] == found["train"] + 5 * 2 * 3 * 3
 
 
 def test_paper_without_the_dataset_stops_with_one_message(plan):
@@ -72,15 +79,17 @@ def test_paper_with_the_dataset_plans_every_run(plan, request, tmp_path):
     assert found["train"] == 14 + 2 * 5 * 4 + 1
     # Table 2: two methods, four scales, three more scales of images each
     assert found["predict"] == found["score"] == found["train"] + 2 * 4 * 3
-    assert found["weights"] == found["split"] == found["search_priors"] == found["prior"] == 1
-    assert "world" not in found
+    assert found["weights_detection2d"] == found["split"] == 1
+    # Table 1's, and one for each amplitude of the search
+    assert found["prior"] == 1 + 5
+    assert "world_detection2d" not in found
 
 
 def test_cached_mode_trains_predicts_and_scores_nothing(plan):
-    status, text = plan("--config", "mode=cached")
+    status, text = plan("--configfile", "config/study.yaml", "--config", "mode=cached")
     assert status == 0, text
-    made = {"world", "prepare", "prior", "analysis", "train", "predict", "score", "time"}
-    assert not (made | {"cases", "stream"}) & set(jobs(text))
+    shown = {"collect_detection2d", "tables_detection2d", "figures_detection2d", "all"}
+    assert set(jobs(text)) == shown
 
 
 @pytest.mark.parametrize(
@@ -88,6 +97,7 @@ def test_cached_mode_trains_predicts_and_scores_nothing(plan):
     [
         (lambda s: s["detection2d"].update(epochs=3), "detection2d.epochs: there is no such key"),
         (lambda s: s["detection2d"].update(seeds="all"), "detection2d.seeds"),
+        (lambda s: s.pop("detection2d"), "no task: give the block of one, such as detection2d"),
     ],
 )
 def test_wrong_settings_stop_with_one_message(plan, request, tmp_path, change, said):

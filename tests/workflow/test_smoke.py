@@ -12,13 +12,19 @@ import pytest
 pytest.importorskip("mmdet")
 pytest.importorskip("snakemake")
 
+from lzu.experiments.methods import METHODS
 from lzu.experiments.paths import ANALYSIS_FIGURES
-from lzu.experiments.run import ADAPTIVE
 from lzu.files import read_json
-from lzu.results.schema import read_level_error, read_metrics, read_timing
-from tests.workflow.test_plans import jobs
+from lzu.results.schema import read_level_error, read_timing
+from lzu.results.schema import read_metrics as read_metrics_of
+from lzu.tasks import TASKS
+from tests.workflow.finished import jobs
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
+
+
+def read_metrics(path):
+    return read_metrics_of(path, TASKS["detection2d"])
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +74,16 @@ def test_every_result_file_passes_its_schema(smoke):
     contents = [read_metrics(path) for path in metrics]
     assert {c["dataset"]["source"] for c in contents} == {"synthetic"}
     assert {c["training"]["initial_weights"] for c in contents} == {"scratch"}
-    assert len(read_level_error(smoke / "analysis" / "level_error.json")["readings"]) == 12
+    assert (
+        len(read_level_error(smoke / "analysis" / "detection2d" / "level_error.json")["readings"])
+        == 12
+    )
     for path in timings:
         timing = read_timing(path)
         added = timing["summary"]["added_ms"]
         method = timing["run"]["method"]
         assert (added == 0) == (method == "uniform")
-        assert ("previous_boxes" in timing["shapes"]) == (method in ADAPTIVE)
+        assert ("previous_boxes" in timing["shapes"]) == METHODS[method].follows_frames
 
 
 def test_tables_and_figures_are_made(smoke):
@@ -85,22 +94,21 @@ def test_tables_and_figures_are_made(smoke):
     assert "synthetic" in table
     for method in ("FOVEA", "LZU, adaptive", "LZU, learned"):
         assert method in table
-    for name in ("table1", "table2", "table6", "eq18"):
+    for name in ("table1", "table2", "table6", "detection2d_eq18"):
         for form in ("csv", "md", "tex", "txt"):
             assert (smoke / "tables" / f"{name}.{form}").stat().st_size > 100
-    assert (smoke / "figures" / "table6_search.png").stat().st_size > 10_000
-    assert (smoke / "figures" / "figure7_detection2d.png").stat().st_size > 10_000
-    for name in ("iso_latency", "size_bins"):
-        assert (smoke / "figures" / f"{name}.png").stat().st_size > 10_000
-    assert "LZU, learned" in (smoke / "tables" / "iso_latency.txt").read_text()
-    sizes = pd.read_csv(smoke / "tables" / "size_bins.csv")
+    figures = smoke / "figures" / "detection2d"
+    for name in ("figure7", "figure7_end_to_end", "iso_latency", "size_bins", "table6_search"):
+        assert (figures / f"{name}.png").stat().st_size > 10_000
+    assert "LZU, learned" in (smoke / "tables" / "detection2d_iso_latency.txt").read_text()
+    sizes = pd.read_csv(smoke / "tables" / "detection2d_size_bins.csv")
     assert set(sizes["method"]) == {read_metrics(p)["run"]["method"] for p in metrics}
     assert sizes["AP"].notna().equals(sizes["boxes"] > 0)
-    assert list(smoke.glob("priors/detection2d/*.png"))
+    assert list(smoke.glob("priors/detection2d/train/*.png"))
     for name in ANALYSIS_FIGURES:
         for form in ("png", "pdf", "svg"):
-            assert (smoke / "figures" / f"{name}.{form}").stat().st_size > 10_000
-    assert "0.0274" in (smoke / "tables" / "eq18.txt").read_text()
+            assert (figures / f"{name}.{form}").stat().st_size > 10_000
+    assert "0.0274" in (smoke / "tables" / "detection2d_eq18.txt").read_text()
 
 
 def test_tables_2_and_6_have_no_gap_in_what_is_planned(smoke):
@@ -121,7 +129,7 @@ def test_table_2_evaluates_the_weights_of_table_1(smoke):
         own, trained = (
             read_metrics(f / "metrics.json") for f in (given, folder / f"1-{seen}/seed0")
         )
-        assert own["config_hash"] == trained["config_hash"]
+        assert own["stamp"] == trained["stamp"]
         assert own["run"] == {**trained["run"], "from": 0.25}
         detections = [
             (f / "predictions.json").read_bytes() for f in (given, folder / f"1-{seen}/seed0")
@@ -143,12 +151,12 @@ def test_the_search_keeps_to_its_split(smoke):
 
 def test_pictures_of_frames_are_made(smoke):
     for form in ("png", "pdf", "svg"):
-        path = smoke / "figures" / f"figure6_detection2d_lzu_fixed_1-0.5_seed0.{form}"
+        path = smoke / "figures" / "detection2d" / f"figure6_lzu_fixed_1-0.5_seed0.{form}"
         assert path.stat().st_size > 10_000
-    scores = (smoke / "figures" / "figure6_detection2d_lzu_fixed_1-0.5_seed0.csv").read_text()
-    assert scores.count("\n") == 7
+    scores = (smoke / "figures" / "detection2d" / "figure6_lzu_fixed_1-0.5_seed0.csv").read_text()
+    assert scores.count("\n") == 13
     for form in ("gif", "npz"):
-        path = smoke / "streams" / f"detection2d_lzu_adaptive_1-0.5_seed0_0.{form}"
+        path = smoke / "streams" / "detection2d" / f"lzu_adaptive_1-0.5_seed0_0.{form}"
         assert path.stat().st_size > 10_000
 
 
@@ -162,7 +170,8 @@ def test_deleting_metrics_rescores_and_does_not_retrain(smoke, snakemake):
     path.unlink()
     planned = jobs(snakemake("-n"))
     assert planned.pop("score") == 1
-    assert set(planned) == {"collect", "tables", "figures", "all"}
+    shown = {"collect_detection2d", "tables_detection2d", "figures_detection2d", "all"}
+    assert set(planned) == shown
     snakemake()
     assert read_metrics(path)["metrics"] == before
 
@@ -172,38 +181,31 @@ def test_the_report_is_built_offline(smoke, snakemake):
     assert (smoke / "report.zip").stat().st_size > 50_000
 
 
-def test_a_changed_setting_reruns_what_uses_it_and_no_more(
-    request, folder, smoke, snakemake, tmp_path
-):
-    """Timing again does not retrain; another learning rate retrains its method's runs alone."""
-    text = (request.config.rootpath / "config" / "smoke.yaml").read_text()
+def test_rewritten_equal_data_trains_and_predicts_nothing(smoke, snakemake):
+    """Content decides: the jobs are planned, and end at once because their stamp is the same."""
+    run = smoke / "runs" / "detection2d" / "lzu_fixed" / "1-0.5" / "seed0"
+    names = ("checkpoint.pth", "train.json", "predictions.json")
+    before = {name: (run / name).read_bytes() for name in names}
+    (smoke / "data" / "argoverse_hd" / "train.about.json").unlink()
+    text = snakemake("-n")
+    assert jobs(text)["prepare"] == 1
+    assert jobs(text)["train"] > 0
+    snakemake()
+    assert {name: (run / name).read_bytes() for name in names} == before
+    assert "Nothing to be done" in snakemake()
 
-    def planned(old, new):
-        assert old in text
-        path = tmp_path / "smoke.yaml"
-        path.write_text(text.replace(old, new))
-        return jobs(snakemake("-n", "--configfile", path))
 
-    assert planned("rounds: 5", "rounds: 6") == {
-        "time": 1, "collect": 1, "tables": 1, "figures": 1, "all": 1
-    }  # fmt: skip
-    assert planned("seeds: [0, 1]", "prior: {fwhm: 16}\n  seeds: [0, 1]")["analysis"] == 1
-    fixed = "lzu_fixed: {scales: [0.25, 0.5], learning_rate: 0.01}"
-    retrained = planned(fixed, fixed.replace("0.01", "0.02"))
-    # two scales and two seeds, and the search's corner; Table 2 evaluates two of them once more
-    assert retrained["train"] == 4 + 4
-    assert retrained["predict"] == retrained["score"] == 4 + 4 + 2
-    assert "prepare" not in retrained
-    assert "prior" not in retrained
-    assert "analysis" not in retrained
-    assert planned("score_threshold: 0.005", "score_threshold: 0.5")["train"] == 4 + 4
-    split = planned("validation_share: 0.5", "validation_share: 0.4")
-    assert split["split"] == split["search_priors"] == 1
-    assert split["train"] == 9
-    assert "prior" not in split
-    wider = planned("fwhms: [4, 22]", "fwhms: [4, 16, 22]")
-    assert wider["train"] == 4
-    assert not {"split", "search_priors"} & set(wider)
+def test_changed_data_retrains_what_was_trained_on_it(smoke, snakemake):
+    """Real data that is no longer the same is noticed by its fingerprint."""
+    about = smoke / "data" / "argoverse_hd" / "train.about.json"
+    before = about.read_text()
+    about.write_text(before.replace('"fingerprint": "', '"fingerprint": "0'))
+    try:
+        planned = jobs(snakemake("-n"))
+    finally:
+        about.write_text(before)
+    assert planned["train"] == 16 + 9
+    assert "world_detection2d" not in planned
 
 
 def test_a_missing_result_is_made_even_if_settings_changed(request, smoke, snakemake, tmp_path):

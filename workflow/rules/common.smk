@@ -6,7 +6,7 @@ from pathlib import Path
 from lzu.errors import UserError
 from lzu.experiments.context import contexts
 from lzu.experiments.identity import training_identity
-from lzu.experiments.run import SEARCH, Run, parse_variant
+from lzu.experiments.run import Run, parse_variant
 from lzu.experiments.suite import parse_suite
 from lzu.files import write_text
 from lzu.report.products import products
@@ -79,7 +79,7 @@ wildcard_constraints:
     split="train|val|search_train|search_val",
     method="[a-z0-9_]+",
     # of runs with options they are a folder more
-    variant=r"[0-9.]+-[0-9.]+(/[a-z_]+=[a-z0-9_.]+(,[a-z_]+=[a-z0-9_.]+)*)?",
+    variant=r"[0-9.]+-[0-9.]+(/[a-z_]+=[a-z0-9_.+-]+(,[a-z_]+=[a-z0-9_.+-]+)*)?",
     prior="[a-z0-9_.-]+",
     seed="[0-9]+",
 
@@ -125,33 +125,34 @@ def prior_of(wildcards):
 
 
 def ordered(path):
-    """A file that must be there first, but whose age says nothing: equal data is often rewritten.
+    """A large file whose age says nothing, because equal data is often rewritten.
 
-    What it holds is known by a small file beside it, which Snakemake compares by content."""
+    What it holds is known by a small file beside it, of the same job, which Snakemake compares by
+    content."""
     return ancient(path)
 
 
-def checks(context, run):
-    """The reports on the raw splits that a run trains on or is scored on."""
-    parts = ["train"] if SEARCH in run.options else ["train", "val"]
-    return [ordered(context.paths.findings(part)) for part in parts]
+def first(path):
+    """A file that must be there before a job starts, but that it does not read: nothing, if it is.
+
+    Not by `ancient`: of jobs below one that runs, Snakemake looks at no other reason to run."""
+    return [] if Path(path).exists() else [path]
+
+
+def checks(context, part):
+    """The report on a raw split; the search's are parts of the training set."""
+    return first(context.paths.findings("train" if part.startswith("search") else part))
 
 
 def training_data(wildcards):
-    """What a run trains on; where it follows frames, the videos that it will be evaluated on too.
-
-    Their annotations, in order; their content by the small files; and that they were checked."""
+    """What a run trains on; where it follows frames, the videos that it will be evaluated on too."""
     context, run = context_of(wildcards), run_of(wildcards)
-    split, paths = run.split("train"), context.paths
-    # Before a method is trained that relies on it, the order of validation frames is checked.
-    video = [ordered(paths.annotations(run.split("val")))] if run.about.follows_frames else []
-    files = [
-        ordered(paths.annotations(split)),
-        paths.about(split),
-        *video,
-        *checks(context, run)[:1],
-    ]
-    return [*files, *(checks(context, run)[1:] if video else [])]
+    split, val, paths = run.split("train"), run.split("val"), context.paths
+    files = [ordered(paths.annotations(split)), paths.about(split), *checks(context, split)]
+    if run.about.follows_frames:
+        # Before a method is trained that relies on it, the order of validation frames is checked.
+        files += [*first(paths.annotations(val)), *checks(context, val)]
+    return files
 
 
 def scored_data(wildcards):
@@ -161,7 +162,7 @@ def scored_data(wildcards):
     return [
         ordered(context.paths.annotations(split)),
         context.paths.about(split),
-        checks(context, run)[-1],
+        *checks(context, split),
     ]
 
 
@@ -192,10 +193,21 @@ def initial_weights(wildcards):
     return [] if weights is None else [context.paths.weights(weights)]
 
 
-def world(context):
-    """The mark of a complete synthetic dataset; nothing for real data."""
-    dataset = context.settings.dataset
-    return [] if dataset.synthetic is None else [Path(dataset.root) / "world.json"]
+def world(wildcards):
+    """The mark of a split of a synthetic dataset; nothing for real data."""
+    dataset = BY_DATASET[wildcards.dataset].settings.dataset
+    mark = f"world-{wildcards.split}.json"
+    return [] if dataset.synthetic is None else [Path(dataset.root) / mark]
+
+
+def world_settings(context):
+    """What a split of a synthetic world follows from."""
+
+    def settings(wildcards):
+        dataset = context.settings.dataset
+        return json.dumps([dataset.native_size, dataset.world_of(wildcards.split)], sort_keys=True)
+
+    return settings
 
 
 def raw_data(wildcards):
@@ -213,7 +225,7 @@ def checking(wildcards):
     context = BY_DATASET[wildcards.dataset]
     dataset = context.settings.dataset
     strict = wildcards.split in context.followed_splits()
-    how = [dataset.native_size, dataset.image_check, dataset.tolerate, strict]
+    how = [dataset.root, dataset.native_size, dataset.image_check, dataset.tolerate, strict]
     return [raw_data(wildcards), json.dumps(how)]
 
 
@@ -310,9 +322,14 @@ def planned(name):
     return [SUITE.mode, *(str(run.path) for run in CONTEXTS[name].runs)]
 
 
+# The checks of raw data too, because nothing waits for one that is there.
+CHECKED = [
+    context.paths.findings(part) for context in COMPUTED.values() for part in ("train", "val")
+]
 # Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
 # while what was made from it is there.
 TARGETS = [
+    *CHECKED,
     *(p.path for name in CONTEXTS for p in PRODUCTS[name] if p.step in ("tables", "figures")),
     *(file for name in CONTEXTS for file in results(name)),
     *(

@@ -5,9 +5,11 @@ for context in COMPUTED.values():
             name:
                 f"world_{context.task.name}"
             output:
-                world(context),
+                Path(context.settings.dataset.root) / "world-{split}.json",
             log:
-                f"{LOGS}/{context.task.name}/world.log",
+                f"{LOGS}/{context.task.name}/world_{{split}}.log",
+            wildcard_constraints:
+                split="train|val",
             conda:
                 "../../environment.yml"
             threads: 16
@@ -16,22 +18,24 @@ for context in COMPUTED.values():
                 mem="8GB",
             params:
                 task=context.task.name,
-                world=json.dumps(
-                    [context.settings.dataset.native_size, context.settings.dataset.synthetic],
-                    sort_keys=True,
-                ),
+                world=world_settings(context),
             shell:
-                "lzu world --task {params.task:q} --threads {threads} 2>&1 | tee {log:q}"
+                "lzu world --task {params.task:q} --split {wildcards.split:q}"
+                " --threads {threads} >{log:q} 2>&1"
 
 
 rule check:
     """Look at everything in a raw split that training would stumble over."""
     input:
-        lambda wildcards: [ordered(mark) for mark in world(BY_DATASET[wildcards.dataset])],
+        world,
     output:
         ROOT / "data/{dataset}/{split}.findings.json",
     log:
         f"{LOGS}/{{dataset}}/check_{{split}}.log",
+    wildcard_constraints:
+        split="train|val",
+    # before anything is trained on it
+    priority: 2
     conda:
         "../../environment.yml"
     threads: 8
@@ -43,13 +47,14 @@ rule check:
         checking=checking,
     shell:
         "lzu check --task {params.task:q} --split {wildcards.split:q} --threads {threads}"
-        " 2>&1 | tee {log:q}"
+        " >{log:q} 2>&1"
 
 
 rule prepare:
     """Convert a split to what training reads, and tell what it is."""
     input:
-        ordered(ROOT / "data/{dataset}/{split}.findings.json"),
+        world,
+        lambda wildcards: checks(BY_DATASET[wildcards.dataset], wildcards.split),
     output:
         annotations=ROOT / "data/{dataset}/{split}.json",
         about=ROOT / "data/{dataset}/{split}.about.json",
@@ -66,7 +71,7 @@ rule prepare:
         task=task_of_data,
         raw=raw_data,
     shell:
-        "lzu prepare --task {params.task:q} --split {wildcards.split:q} 2>&1 | tee {log:q}"
+        "lzu prepare --task {params.task:q} --split {wildcards.split:q} >{log:q} 2>&1"
 
 
 rule split:
@@ -91,7 +96,7 @@ rule split:
         task=task_of_data,
         rule=search_rule,
     shell:
-        "lzu split --task {params.task:q} 2>&1 | tee {log:q}"
+        "lzu split --task {params.task:q} >{log:q} 2>&1"
 
 
 rule prior:
@@ -114,7 +119,7 @@ rule prior:
         mem="8GB",
     shell:
         "lzu prior --task {wildcards.task:q} --split {wildcards.split:q} --name {wildcards.prior:q}"
-        " --threads {threads} 2>&1 | tee {log:q}"
+        " --threads {threads} >{log:q} 2>&1"
 
 
 for context in COMPUTED.values():
@@ -133,4 +138,4 @@ for context in COMPUTED.values():
             params:
                 task=context.task.name,
             shell:
-                "lzu weights --task {params.task:q} 2>&1 | tee {log:q}"
+                "lzu weights --task {params.task:q} >{log:q} 2>&1"

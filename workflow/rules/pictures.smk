@@ -23,5 +23,4 @@ for name, context in COMPUTED.items():
                 words=picture_words(name, picture),
                 settings=json.dumps(picture.params(context), sort_keys=True),
             shell:
-                "lzu {params.verb:q} {params.words:q} --threads {threads}"
-                " 2>&1 >/dev/null | tee {log:q}"
+                "lzu {params.verb:q} {params.words:q} --threads {threads}" " >{log:q} 2>&1"

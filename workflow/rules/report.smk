@@ -15,7 +15,7 @@ for name, context in CONTEXTS.items():
             task=name,
             planned=planned(name),
         shell:
-            "lzu collect --task {params.task:q} 2>&1 | tee {log:q}"
+            "lzu collect --task {params.task:q} >{log:q} 2>&1"
 
     rule:
         name:
@@ -34,7 +34,7 @@ for name, context in CONTEXTS.items():
             task=name,
             machine=SUITE.machine,
         shell:
-            "lzu tables --task {params.task:q} 2>&1 | tee {log:q}"
+            "lzu tables --task {params.task:q} >{log:q} 2>&1"
 
     rule:
         name:
@@ -52,4 +52,4 @@ for name, context in CONTEXTS.items():
             task=name,
             machine=SUITE.machine,
         shell:
-            "lzu figures --task {params.task:q} 2>&1 | tee {log:q}"
+            "lzu figures --task {params.task:q} >{log:q} 2>&1"

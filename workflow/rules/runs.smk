@@ -1,4 +1,4 @@
-# What lzu has to say goes to standard error; standard output has the chatter of mm* alone.
+# Logs have all that jobs say; of a failed job Snakemake shows the log.
 
 
 rule train:
@@ -30,7 +30,7 @@ rule train:
         processes=lambda wildcards, resources: max(1, resources.gpu),
     shell:
         "lzu train {params.run:q} --threads {threads}"
-        " --processes {params.processes} 2>&1 >/dev/null | tee {log:q}"
+        " --processes {params.processes} >{log:q} 2>&1"
 
 
 rule predict:
@@ -55,7 +55,7 @@ rule predict:
     params:
         run=run_arguments,
     shell:
-        "lzu predict {params.run:q} --threads {threads} 2>&1 >/dev/null | tee {log:q}"
+        "lzu predict {params.run:q} --threads {threads} >{log:q} 2>&1"
 
 
 rule score:
@@ -76,7 +76,7 @@ rule score:
     params:
         run=run_arguments,
     shell:
-        "lzu score {params.run:q} 2>&1 | tee {log:q}"
+        "lzu score {params.run:q} >{log:q} 2>&1"
 
 
 for name, context in COMPUTED.items():
@@ -106,4 +106,4 @@ for name, context in COMPUTED.items():
                 task=name,
                 timing=context.settings.timing.model_dump_json(),
             shell:
-                "lzu time --task {params.task:q} --threads {threads} 2>&1 >/dev/null | tee {log:q}"
+                "lzu time --task {params.task:q} --threads {threads} >{log:q} 2>&1"

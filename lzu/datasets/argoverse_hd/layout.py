@@ -9,9 +9,9 @@ from pathlib import Path
 
 IMAGE_FOLDER = "Argoverse-1.1/tracking"
 ANNOTATION_FOLDER = "Argoverse-HD/annotations"
-MARKER = "world.json"
+MARKERS = {split: f"world-{split}.json" for split in ("train", "val")}
 """File in the root of a synthetic world; the real dataset has none."""
-SEAL = ".lzu-world.json"
+SEALS = {split: f".lzu-world-{split}.json" for split in ("train", "val")}
 """A copy of it: workflow managers delete the files that a rule declares before they run it again,
 and we must still know our own data from others'."""
 
@@ -27,6 +27,11 @@ def annotation_path(root: str | os.PathLike[str], split: str) -> Path:
     return Path(root) / ANNOTATION_FOLDER / f"{split}.json"
 
 
+def is_synthetic(root: str | os.PathLike[str]) -> bool:
+    """Whether a root holds a synthetic world that this project wrote."""
+    return any((Path(root) / name).exists() for name in (*MARKERS.values(), *SEALS.values()))
+
+
 def raw_state(root: str | os.PathLike[str], split: str) -> dict[str, str] | None:
     """What changes when the raw files of a split do, without reading any: cheap for a million.
 
@@ -37,7 +42,7 @@ def raw_state(root: str | os.PathLike[str], split: str) -> dict[str, str] | None
     None for a synthetic world: that follows from its settings.
     """
     base = Path(root)
-    if any((base / name).exists() for name in (MARKER, SEAL)):
+    if is_synthetic(root):
         return None
     path = annotation_path(root, split)
     state = path.stat() if path.is_file() else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lzu.datasets.argoverse_hd.layout import IMAGE_FOLDER, MARKER, SEAL, WHERE, annotation_path
+from lzu.datasets.argoverse_hd.layout import IMAGE_FOLDER, WHERE, annotation_path, is_synthetic
 from lzu.errors import UserError
 
 KEYS = {
@@ -43,8 +43,7 @@ class ArgoverseHD:
     @property
     def source(self) -> str:
         """ "synthetic" or "real"."""
-        ours = any((self.root / name).exists() for name in (MARKER, SEAL))
-        return "synthetic" if ours else "real"
+        return "synthetic" if is_synthetic(self.root) else "real"
 
 
 def load(root: str | os.PathLike[str], split: str) -> ArgoverseHD:

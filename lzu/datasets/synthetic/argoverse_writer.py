@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,14 @@ from typing import Any
 import cv2
 
 from lzu.datasets.argoverse_hd.classes import CLASSES, COCO_INDICES, coco_mapping
-from lzu.datasets.argoverse_hd.layout import ANNOTATION_FOLDER, IMAGE_FOLDER, MARKER, SEAL
+from lzu.datasets.argoverse_hd.layout import (
+    ANNOTATION_FOLDER,
+    IMAGE_FOLDER,
+    MARKERS,
+    SEALS,
+    annotation_path,
+    is_synthetic,
+)
 from lzu.datasets.synthetic.config import SPLITS, WorldConfig
 from lzu.datasets.synthetic.render import make_stage, render
 from lzu.errors import UserError
@@ -33,12 +40,13 @@ def generator_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def provenance(world: WorldConfig) -> dict[str, Any]:
-    """What `world.json` holds: how to make the same data again."""
+def provenance(world: WorldConfig, split: str) -> dict[str, Any]:
+    """What the mark of a split holds: how to make the same data again."""
     return {
-        "schema": "lzu-world/1",
+        "schema": "lzu-world/2",
         "format": "argoverse_hd",
-        "config": world.to_dict(),
+        "split": split,
+        "config": world.of_split(split),
         "generator_version": generator_version(),
         "opencv": cv2.__version__,
     }
@@ -49,18 +57,20 @@ def write_argoverse_hd(
     world: WorldConfig,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    splits: Sequence[str] = SPLITS,
 ) -> Path:
-    """Write both splits of `world` below `root`; returns `root`.
+    """Write splits of `world` below `root`; returns `root`.
 
-    Everything is written beside `root` and renamed at the end, so that an interrupted call leaves
-    no `root`. If `root` already holds exactly this world, nothing is done, except that a missing
-    `world.json` is written again; another synthetic world there is replaced.
+    A split is written beside `root` and moved there at its end; its mark comes last, so that one
+    that was interrupted is made again. A split that is there already, of the settings that it
+    depends on, is left alone, except that a missing mark is written again; another one is replaced.
 
     Args:
-        root: folder that is to hold `Argoverse-1.1`, `Argoverse-HD` and `world.json`.
+        root: folder that is to hold `Argoverse-1.1`, `Argoverse-HD` and a mark for each split.
         world: what to make.
         jobs: number of processes; the bytes do not depend on it.
-        progress: called with the number of sequences done and their total.
+        progress: called with the number of sequences done and their total, split by split.
+        splits: which ones.
 
     Raises:
         UserError: `root` holds something else than a synthetic world.
@@ -68,44 +78,62 @@ def write_argoverse_hd(
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
     root = Path(root)
-    marker = provenance(world)
-    text = json.dumps(marker, indent=1, sort_keys=True) + "\n"
-    if _holds(root, marker):
-        if not (root / MARKER).exists():
-            write_text(root / MARKER, text)
-        return root
-    _clear_leftovers(root)
-    temporary = root.with_name(f".{root.name}.{_host()}.{os.getpid()}.partial")
-    try:
-        temporary.mkdir(parents=True)
-        _write(temporary, world, jobs, progress)
-        for name in (SEAL, MARKER):
-            (temporary / name).write_text(text)
-        if root.exists():
-            shutil.rmtree(root)
-        temporary.rename(root)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    for split in splits:
+        _write_split(root, world, split, jobs, progress)
     return root
 
 
-def _holds(root: Path, marker: dict[str, Any]) -> bool:
-    """Whether `root` holds the world of `marker`; refuses folders that we did not make."""
+def _write_split(
+    root: Path,
+    world: WorldConfig,
+    split: str,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    marker = provenance(world, split)
+    text = json.dumps(marker, indent=1, sort_keys=True) + "\n"
+    mark, seal = root / MARKERS[split], root / SEALS[split]
+    if _holds(root, seal, marker):
+        if not mark.exists():
+            write_text(mark, text)
+        return
+    _clear_leftovers(root)
+    temporary = root.with_name(f".{root.name}.{_host()}.{os.getpid()}.{split}.partial")
+    try:
+        temporary.mkdir(parents=True)
+        _write(temporary, world, split, jobs, progress)
+        root.mkdir(exist_ok=True)
+        # From here on until its mark is there the split is not whole, and the seal says so; but the
+        # folder is known for ours, or a killed writer could not be followed by another.
+        write_text(seal, json.dumps({"unfinished": split}) + "\n")
+        mark.unlink(missing_ok=True)
+        images, annotations = Path(IMAGE_FOLDER) / split, annotation_path("", split)
+        for part in (images, annotations):
+            (root / part).parent.mkdir(parents=True, exist_ok=True)
+        if (root / images).exists():
+            shutil.rmtree(root / images)
+        (temporary / images).rename(root / images)
+        (temporary / annotations).replace(root / annotations)
+        for path in (seal, mark):
+            write_text(path, text)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _holds(root: Path, seal: Path, marker: dict[str, Any]) -> bool:
+    """Whether `root` holds the split of `marker`; refuses folders that we did not make."""
     if not root.exists():
         return False
     if not root.is_dir():
         raise UserError(f"{root} is a file: give a folder for the synthetic world")
-    path = root / SEAL
-    if not path.exists():
-        if any(root.iterdir()):
-            raise UserError(
-                f"{root} is not empty and has no {SEAL}, so it is no synthetic world: "
-                "give another folder, or remove this one"
-            )
-        return False
+    if any(root.iterdir()) and not is_synthetic(root):
+        raise UserError(
+            f"{root} is not empty and has no {' or '.join(SEALS.values())}, so it is no synthetic "
+            "world: give another folder, or remove this one"
+        )
     try:
-        return json.loads(path.read_text()) == marker
-    except ValueError:
+        return bool(json.loads(seal.read_text()) == marker)
+    except (OSError, ValueError):
         return False
 
 
@@ -116,7 +144,7 @@ def _host() -> str:
 def _clear_leftovers(root: Path) -> None:
     """Remove what killed writers of the same root have left on this machine."""
     for path in root.parent.glob(f".{root.name}.{_host()}.*.partial"):
-        owner = path.name.split(".")[-2]
+        owner = path.name.split(".")[-3]
         if not owner.isdigit():
             continue
         try:
@@ -128,15 +156,19 @@ def _clear_leftovers(root: Path) -> None:
 
 
 def _write(
-    root: Path, world: WorldConfig, jobs: int, progress: Callable[[int, int], None] | None
+    root: Path,
+    world: WorldConfig,
+    split: str,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
 ) -> None:
-    tasks = [(split, index) for split in SPLITS for index in range(world.sequences(split))]
+    tasks = [(split, index) for index in range(world.sequences(split))]
     work = partial(_write_sequence, root, world)
-    results: dict[str, list[list[dict[str, Any]]]] = {split: [] for split in SPLITS}
+    results: list[list[dict[str, Any]]] = []
 
     def collect(outputs: Any) -> None:
-        for done, ((split, _), frames) in enumerate(zip(tasks, outputs, strict=True), 1):
-            results[split].append(frames)
+        for done, frames in enumerate(outputs, 1):
+            results.append(frames)
             if progress is not None:
                 progress(done, len(tasks))
 
@@ -150,9 +182,9 @@ def _write(
             collect(pool.map(work, tasks))
     folder = root / ANNOTATION_FOLDER
     folder.mkdir(parents=True)
-    for split in SPLITS:
-        text = json.dumps(_annotations(world, split, results[split]), separators=(",", ":"))
-        (folder / f"{split}.json").write_text(text)
+    (root / IMAGE_FOLDER / split).mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_annotations(world, split, results), separators=(",", ":"))
+    (folder / f"{split}.json").write_text(text)
 
 
 def sequence_name(split: str, index: int) -> str:

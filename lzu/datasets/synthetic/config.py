@@ -118,6 +118,11 @@ class WorldConfig:
         values["classes"] = list(self.classes)
         return values
 
+    def of_split(self, split: str) -> dict[str, Any]:
+        """The plain values that `split` depends on: not how many sequences the other one has."""
+        foreign = "val_" if split == "train" else "train_"
+        return {key: v for key, v in self.to_dict().items() if not key.startswith(foreign)}
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "WorldConfig":
         """The inverse of `to_dict`; missing keys take their defaults, unknown ones are refused."""

@@ -17,8 +17,8 @@ from lzu.experiments.task import PriorSpec
 from lzu.files import read_json
 
 
-def write_world(context: Context, jobs: int) -> None:
-    """Write the suite's synthetic Argoverse-HD at the dataset's root, in the native size."""
+def write_world(context: Context, split: str, jobs: int) -> None:
+    """Write a split of the suite's synthetic Argoverse-HD at the dataset's root."""
     dataset = context.settings.dataset
     if dataset.synthetic is None:
         raise UserError(
@@ -27,7 +27,7 @@ def write_world(context: Context, jobs: int) -> None:
         )
     height, width = dataset.native_size
     world = WorldConfig.from_dict({**dataset.synthetic, "height": height, "width": width})
-    write_argoverse_hd(Path(dataset.root), world, jobs=jobs)
+    write_argoverse_hd(Path(dataset.root), world, jobs=jobs, splits=(split,))
 
 
 def check_data(context: Context, split: str, jobs: int) -> None:

@@ -1,0 +1,194 @@
+"""What a changed setting makes stale: the number of jobs of every rule, on dry runs.
+
+A step names exactly what it reads, so a setting reruns what depends on it and nothing else. What
+is planned only because equal data may be written again (another root) stops in a second when it
+runs, because its stamp is the same; see `lzu.results.stamps`.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+pytest.importorskip("snakemake")
+
+from lzu.experiments.suite import suite_type
+from lzu.tasks import TASKS
+from tests.workflow.finished import Finished, finish
+
+SHOWN = {"collect": 1, "tables": 1, "figures": 1, "all": 1}
+"""Tables and figures are made again."""
+WITH_PRIOR = {"draw_prior": 1, "picture": 1, "analysis": 1}
+CASES, STREAM, TIME = {"cases": 1}, {"stream": 1}, {"time": 1}
+
+
+def retrained(trained: int, predicted: int | None = None, **more: int) -> dict[str, int]:
+    """So many runs are trained again and scored, with those that evaluate the same weights."""
+    predicted = trained if predicted is None else predicted
+    return {"train": trained, "predict": predicted, "score": predicted, **SHOWN, **more}
+
+
+SMOKE_ALL = retrained(25, 29, **CASES, **STREAM, **TIME)
+SMOKE_DATA = SMOKE_ALL | WITH_PRIOR | {"prior": 3, "split": 1}
+ADAPTIVE = STREAM | TIME
+VALIDATION = {"world": 1, "check": 1, "prepare": 1, "predict": 20, "score": 20, **SHOWN}
+VALIDATION |= WITH_PRIOR | CASES | STREAM | TIME
+WEIGHTS = {"source": "x.pth", "sha256": "0123456789"}
+
+SMOKE: list[tuple[str, Any, dict[str, int]]] = [
+    ("mode", "cached", SHOWN),
+    ("machine", "other", {"tables": 1, "figures": 1, "all": 1}),
+    ("reuse", True, {}),
+    ("dataset.root", "elsewhere", SMOKE_DATA | {"world": 2, "check": 2, "prepare": 2}),
+    ("dataset.native_size", [192, 320], SMOKE_DATA | {"world": 2, "check": 2, "prepare": 2}),
+    ("dataset.image_check", "header", {"check": 2, "all": 1}),
+    ("dataset.tolerate", ["box_size"], {"check": 2, "all": 1}),
+    ("dataset.synthetic.seed", 9, SMOKE_DATA | {"world": 2, "check": 2, "prepare": 2}),
+    (
+        "dataset.synthetic.train_sequences",
+        3,
+        SMOKE_DATA | {"world": 1, "check": 1, "prepare": 1},
+    ),
+    ("dataset.synthetic.val_sequences", 3, VALIDATION),
+    ("dataset.synthetic.val_frame_interval_s", 0.5, VALIDATION),
+    # another lattice is another prior, and the learned and adaptive saliency's too
+    ("prior.lattice", [21, 33], retrained(20, 22, prior=3, **WITH_PRIOR, **CASES, **ADAPTIVE)),
+    # the search sets its own amplitudes and widths
+    ("prior.amplitude", 3, retrained(6, 8, prior=1, **WITH_PRIOR, **CASES, **TIME)),
+    ("prior.bandwidth", 32, retrained(10, 12, prior=3, **WITH_PRIOR, **CASES, **TIME)),
+    ("prior.fwhm", 5, retrained(4, 6, **WITH_PRIOR, **CASES, **TIME)),
+    ("model.base", "mmdet::retinanet/retinanet_r101_fpn_1x_coco.py", SMOKE_ALL),
+    ("model.overrides.test_cfg", {"score_thr": 0.01}, SMOKE_ALL),
+    ("model.initial_weights", WEIGHTS, SMOKE_ALL | {"weights": 1}),
+    ("schedule.epochs", 4, SMOKE_ALL),
+    ("schedule.batch", 2, SMOKE_ALL),
+    ("schedule.optimizer", {"type": "Adam"}, SMOKE_ALL),
+    ("schedule.warmup_iterations", 1, SMOKE_ALL),
+    ("schedule.clip_norm", 3, SMOKE_ALL),
+    ("schedule.flip", 0.25, SMOKE_ALL),
+    ("schedule.checkpoint_every", 3, {}),
+    ("adaptive.fwhm", 5, retrained(4, **ADAPTIVE)),
+    ("adaptive.amplitude", 5, retrained(4, **ADAPTIVE)),
+    ("adaptive.bandwidth", 5, retrained(8, **ADAPTIVE)),
+    ("adaptive.jitter_x", 5, retrained(8, **ADAPTIVE)),
+    ("adaptive.jitter_y", 5, retrained(8, **ADAPTIVE)),
+    ("adaptive.cascade_from_epoch", 0.25, retrained(6, **ADAPTIVE)),
+    ("adaptive.uniform_share", 0.1, retrained(8, **ADAPTIVE)),
+    ("adaptive.score_threshold", 0.1, retrained(8, **ADAPTIVE)),
+    ("adaptive.max_detections", 50, retrained(8, **ADAPTIVE)),
+    ("learned.fwhm", 5, retrained(2, **TIME)),
+    ("learned.floor", 0.5, retrained(2, **TIME)),
+    ("learned.input_size", [33, 53], retrained(2, **TIME)),
+    ("learned.channels", 16, retrained(2, **TIME)),
+    ("fovea.fwhm", 5, retrained(2, **TIME)),
+    ("methods.lzu_fixed.learning_rate", 0.5, retrained(8, 10, **CASES, **TIME)),
+    ("methods.lzu_fixed.seeds", {0.5: [0, 1, 2, 3]}, retrained(2)),
+    ("methods.lzu_fixed.variants", [{"fwhm": 5}], retrained(4, **TIME)),
+    ("methods.lzu_fixed.scales", [0.25, 0.5, 1], retrained(2, **TIME)),
+    ("seeds", [0, 1, 2], retrained(8)),
+    ("timing.warmup", 2, TIME | SHOWN),
+    ("timing.rounds", 7, TIME | SHOWN),
+    ("stream.sequence", 1, STREAM | {"all": 1}),
+    ("stream.frames", 3, STREAM | {"all": 1}),
+    ("upsampling.from_scales", [0.25, 0.5, 1], {"predict": 4, "score": 4, **SHOWN}),
+    ("upsampling.to_scales", [0.5], SHOWN),
+    ("upsampling.methods", ["uniform"], SHOWN),
+    ("upsampling.seeds", [1], {"predict": 4, "score": 4, **SHOWN}),
+    ("search.amplitudes", [1, 5, 100], retrained(4, prior=1)),
+    ("search.fwhms", [4, 16, 22], retrained(4)),
+    # of the training set's frames none is followed then, so their order is looked at differently
+    ("search.methods", ["lzu_fixed"], {"check": 1, **SHOWN}),
+    ("search.seeds", [1], retrained(9)),
+    ("search.validation_share", 0.3, retrained(9, split=1, prior=2)),
+    ("search.split_seed", 1, retrained(9, split=1, prior=2)),
+]
+
+PAPER_ALL = retrained(55, 79, **CASES, **STREAM, **TIME)
+PAPER: list[tuple[str, Any, dict[str, int]]] = [
+    ("dataset.image_check", "header", {"check": 2, "all": 1}),
+    ("prior.fwhm", 5, retrained(4, 16, **WITH_PRIOR, **CASES, **TIME)),
+    ("prior.amplitude", 3, retrained(5, 17, prior=1, **WITH_PRIOR, **CASES, **TIME)),
+    ("prior.bandwidth", 32, retrained(25, 37, prior=6, **WITH_PRIOR, **CASES, **TIME)),
+    ("model.overrides", {"neck": {"num_outs": 4}}, PAPER_ALL),
+    ("model.initial_weights", None, PAPER_ALL),
+    ("schedule.epochs", 4, PAPER_ALL),
+    ("schedule.checkpoint_every", 3, {}),
+    ("adaptive.fwhm", 5, retrained(5, **ADAPTIVE)),
+    ("adaptive.cascade_from_epoch", 1, retrained(24, **ADAPTIVE)),
+    ("fovea.fwhm", 5, retrained(1, **TIME)),
+    ("learned.fwhm", 5, {}),
+    ("methods.uniform.learning_rate", 0.5, retrained(5, 17, **CASES, **TIME)),
+    ("seeds", [0, 1], retrained(14, 38)),
+    ("timing.rounds", 7, TIME | SHOWN),
+    ("upsampling.from_scales", [1], SHOWN),
+    ("search.fwhms", [4, 10, 16], SHOWN),
+    ("search.split_seed", 1, retrained(41, split=1, prior=5)),
+]
+
+
+def of_suite(name: str, table: list[tuple[str, Any, dict[str, int]]]) -> list[Any]:
+    return [pytest.param(name, key, value, jobs, id=f"{name}-{key}") for key, value, jobs in table]
+
+
+@pytest.fixture(scope="module")
+def planned(request, tmp_path_factory) -> dict[tuple[str, str], dict[str, int]]:
+    """(suite, key) -> rule -> jobs, for every row of the tables; all dry runs at once."""
+    root = request.config.rootpath
+    tables = {"smoke": SMOKE, "paper": PAPER}
+    done = {name: finish(root, tmp_path_factory.mktemp(name) / "w", name) for name in tables}
+
+    def plan(job: tuple[str, str, Any]) -> dict[str, int]:
+        name, key, value = job
+        return done[name].planned(full(done[name], key), value)
+
+    rows = [(name, key, value) for name, table in tables.items() for key, value, _ in table]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(plan, rows))
+    return {
+        (name, key): {rule.removesuffix("_detection2d"): n for rule, n in jobs.items()}
+        for (name, key, _), jobs in zip(rows, found, strict=True)
+    }
+
+
+def full(finished: Finished, key: str) -> str:
+    """A key of the task's block, or of the suite itself."""
+    own = key.partition(".")[0] in ("mode", "machine", "reuse")
+    return key if own else f"detection2d.{key}"
+
+
+@pytest.mark.parametrize(
+    ("suite", "key", "value", "expected"), [*of_suite("smoke", SMOKE), *of_suite("paper", PAPER)]
+)
+def test_a_setting_reruns_what_reads_it_and_no_more(planned, suite, key, value, expected):
+    assert planned[suite, key] == expected
+
+
+def test_every_key_is_in_the_table():
+    """A new setting must say what it reruns."""
+    listed = {key for key, _, _ in SMOKE}
+    block = TASKS["detection2d"].settings
+    keys = {key for key in suite_type(TASKS).model_fields if key not in ("suite", *TASKS)}
+    for name, field in block.model_fields.items():
+        types = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ()))]
+        inner = next((t for t in types if isinstance(t, type) and issubclass(t, BaseModel)), None)
+        if name == "methods":
+            keys |= {f"methods.lzu_fixed.{key}" for key in type_of_methods().model_fields}
+        elif inner is None:
+            keys.add(name)
+        else:
+            keys |= {f"{name}.{key}" for key in inner.model_fields}
+    # of these blocks a part stands for the whole
+    parts = {"dataset.synthetic": "dataset.synthetic.seed", "model.overrides": "model.overrides."}
+    missing = [
+        key
+        for key in sorted(keys - listed)
+        if not any(one.startswith(parts.get(key, key)) for one in listed)
+    ]
+    assert missing == []
+
+
+def type_of_methods() -> type[BaseModel]:
+    from lzu.experiments.settings import MethodRuns
+
+    return MethodRuns
