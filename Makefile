@@ -23,7 +23,7 @@ demo: env  ## train, measure and report on the synthetic world (a few minutes on
 	@CORES=$(CORES) tools/run-suite demo
 
 study: env  ## the same with the seeds, scales and methods that conclusions need (hours; resumable)
-	@CORES=$(CORES) tools/run-suite study
+	@CORES=$(CORES) tools/run-suite study $(if $(REUSE),--config reuse=true)
 
 smoke: env  ## run every rule once, tiny, from nothing
 	@rm -rf results/smoke data/smoke

@@ -11,7 +11,6 @@ of whose time the paper tells the share.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,15 +23,17 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from lzu.engine.build import enter_scope
 from lzu.engine.prior import make_prior
-from lzu.engine.time import detector_operations, typical_detections
-from lzu.experiments.config import Suite, load_suite, parse_suite
-from lzu.experiments.paths import Paths
+from lzu.experiments.context import Context
 from lzu.experiments.run import Run
+from lzu.experiments.suite import load_suite, parse_suite
 from lzu.models.draws import Draws
-from lzu.tasks.detection2d.build import dataset_config, enter_mmdet, model_config
-from lzu.tasks.detection2d.data import prepare_split, write_world
-from lzu.tasks.detection2d.predict import validation_set
+from lzu.tasks import TASKS
+from lzu.tasks.detection2d.build import dataset_config, model_config
+from lzu.tasks.detection2d.data import prepare_data, write_world
+from lzu.tasks.detection2d.operations import operations
+from lzu.tasks.detection2d.task import DETECTION2D
 
 from .measure import Measure
 
@@ -48,16 +49,15 @@ class Prepared:
     """A shipped suite on a small synthetic world of its image size, prepared, with its prior."""
 
     name: str
-    suite: Suite
-    paths: Paths
+    context: Context
 
     def run(self, method: str) -> Run:
-        return Run(self.suite.suite, "detection2d", method, 1.0, SCALE, 0)
+        return Run(self.context.suite.suite, DETECTION2D.name, method, 1.0, SCALE, 0)
 
     def model(self, method: str, device: torch.device) -> Any:
-        enter_mmdet()
+        enter_scope(self.context)
         torch.manual_seed(0)
-        model = MODELS.build(model_config(self.suite, self.run(method), self.paths))
+        model = MODELS.build(model_config(self.context, self.run(method)))
         model.init_weights()
         return model.to(device)
 
@@ -66,39 +66,37 @@ class Prepared:
 def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     folder = tmp_path_factory.mktemp(request.param)
     source = request.config.rootpath / "config" / f"{request.param}.yaml"
-    settings = load_suite(source).model_dump(mode="json")
+    settings = load_suite(source, TASKS).model_dump(mode="json")
     settings["suite"] = "synthetic"
-    task = settings["detection2d"]
+    task = settings[DETECTION2D.name]
     world = task["dataset"]["synthetic"] or {"frames_per_sequence": 3}
     world |= {"train_sequences": 1, "val_sequences": 1}
     task["dataset"] |= {"root": str(folder / "world"), "synthetic": world}
     uniform = {"scales": [SCALE], "learning_rate": task["methods"]["uniform"]["learning_rate"]}
     task["methods"] = dict.fromkeys(("uniform", "lzu_fixed", "lzu_adaptive", "fovea"), uniform)
     task |= {"upsampling": None, "search": None}
-    suite = parse_suite(settings, str(source))
-    paths = Paths(suite, folder)
-    write_world(suite, paths, jobs=1)
+    context = Context(parse_suite(settings, str(source), TASKS), DETECTION2D, folder)
     for split in ("train", "val"):
-        prepare_split(suite, paths, split, jobs=1)
-    prior = suite.detection2d.prior
-    make_prior(paths.annotations("train"), prior, Path(paths.prior(prior)))
-    return Prepared(request.param, suite, paths)
+        write_world(context, split, jobs=1)
+        prepare_data(context, split)
+    for spec in context.priors:
+        make_prior(context, spec)
+    return Prepared(request.param, context)
 
 
 def training_iteration(
     prepared: Prepared, method: str, device: torch.device, *, cascade: bool = False
 ) -> tuple[Any, Callable[[], list[torch.Tensor]]]:
     """Return a model and an iteration of its training, which returns its weights."""
-    run, schedule = prepared.run(method), prepared.suite.detection2d.schedule
+    context, run = prepared.context, prepared.run(method)
+    schedule = context.settings.schedule
     model = prepared.model(method, device).train()
     if cascade:
         # Untrained, it is sure of nothing: every detection counts, up to the maximum.
         model.cascade, model.score_threshold = True, 0.0
         model.bbox_head.test_cfg.score_thr = 0.0
-    data = Draws(
-        dataset_config(prepared.suite, run, prepared.paths, "train", schedule.flip), seed=0
-    )
-    rate = prepared.suite.detection2d.methods[method].learning_rate
+    data = Draws(dataset_config(context, run, "train", schedule.flip), seed=0)
+    rate = context.settings.methods[method].learning_rate
     optimizer = build_optim_wrapper(
         model,
         {
@@ -138,7 +136,7 @@ def test_training_throughput(
     """The ratio is that of images per second: 0.95 is five per cent fewer than uniform."""
     model, iteration = training_iteration(prepared, method, device, cascade=cascade)
     _, uniform = training_iteration(prepared, "uniform", device)
-    batch = prepared.suite.detection2d.schedule.batch
+    batch = prepared.context.settings.schedule.batch
     images = torch.zeros(batch, 3, *model.frames.given, dtype=torch.uint8)
     if target is None:
         measure = replace(measure, rounds=min(measure.rounds, FEW_ROUNDS))
@@ -172,10 +170,8 @@ def test_added_share(
 ) -> None:
     """What a method adds to the time of the network that it is added to, at batch 1."""
     model = prepared.model(method, device).eval()
-    previous = typical_detections(prepared.paths)
-    dataset = validation_set(prepared.suite, prepared.run(method), prepared.paths)
     with torch.inference_mode():
-        own = detector_operations(model, dataset, previous)
+        own = operations(prepared.context, prepared.run(method), model).operations
     image = torch.zeros(1, 3, *model.frames.given, dtype=torch.uint8)
     network_input = torch.zeros(1, 3, *model.frames.padded)
     with torch.inference_mode():

@@ -1,13 +1,16 @@
-"""A tiny prepared dataset of the smoke suite, made once."""
+"""A tiny prepared dataset of the smoke suite, made once, and contexts of it."""
 
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from lzu.experiments.config import load_suite
-from lzu.experiments.paths import Paths
+from lzu.experiments.context import Context
+from lzu.experiments.suite import load_suite
+from lzu.tasks import TASKS
+from lzu.tasks.detection2d.task import DETECTION2D
 
 
 @pytest.fixture(scope="session")
@@ -25,20 +28,28 @@ def config(request, tmp_path_factory):
 def results(config):
     """A results folder with the prepared data and the prior."""
     folder = config.parent / "results"
-    for verb in (["world"], ["prepare", "--split", "train"], ["prepare", "--split", "val"]):
+    verbs = ("world", "check", "prepare")
+    of_splits = [(verb, "--split", split) for split in ("train", "val") for verb in verbs]
+    for verb in (*of_splits, ["prior"], ["draw-prior"]):
         lzu(*verb, "--config", config, "--results", folder)
-    lzu("prior", "--config", config, "--results", folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def suite(config):
-    return load_suite(config)
+def context(config, results):
+    """The smoke suite's detection, with its data and prior."""
+    return context_of(config, results)
 
 
-@pytest.fixture
-def paths(suite, results):
-    return Paths(suite, results)
+def context_of(config, results):
+    """Detection in the suite of a file, below a results folder."""
+    return Context(load_suite(config, TASKS), DETECTION2D, results)
+
+
+def changed(context, **settings):
+    """The context with other settings of its task, which are not checked again."""
+    block = context.settings.model_copy(update=settings)
+    return replace(context, suite=context.suite.model_copy(update={context.task.name: block}))
 
 
 def copy_of(results, folder):
@@ -46,6 +57,11 @@ def copy_of(results, folder):
     for name in ("data", "priors"):
         shutil.copytree(results / "smoke" / name, folder / "smoke" / name)
     return folder
+
+
+def copied(context, folder):
+    """The context below `folder`, with a copy of its prepared data and prior."""
+    return replace(context, results=copy_of(context.results, folder))
 
 
 def lzu(*arguments, check=True):

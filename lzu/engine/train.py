@@ -65,6 +65,8 @@ def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none
         runner.train()
     if not is_main_process():
         return
+    # A kill between the two must not leave an older record beside these weights.
+    context.paths.run(run, RECORD).unlink(missing_ok=True)
     save_trained(context, run, model.state_dict(), mark)
     provenance = collect_provenance(started)
     duration = provenance["duration_s"]

@@ -8,7 +8,8 @@ from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.tables import Table
 from lzu.report import names
-from lzu.report.compare.comparison import TableReport, compare
+from lzu.report.compare.cells import TableReport
+from lzu.report.compare.comparison import compare
 from lzu.report.compare.size_bins import by_size
 from lzu.report.figures.iso_latency import write_iso_latency_figure
 from lzu.report.figures.search import write_search

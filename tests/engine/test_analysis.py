@@ -5,10 +5,10 @@ import pytest
 import torch
 
 import lzu
-from lzu.engine.analysis import Frame, coarsened, grid, inverse_lines, invert_axis, shrink_lattice
+from lzu.cli import main
+from lzu.engine.analysis import coarsened, grid, inverse_lines, invert_axis, shrink_lattice
 from lzu.engine.level_error import DIVISORS, level
-from lzu.engine.pictures import busiest_frame
-from lzu.experiments.config import Prior
+from lzu.engine.pictures import Frame
 from lzu.results.schema import LEVEL_CELLS, read_level_error
 
 
@@ -69,7 +69,7 @@ def test_a_coarser_lattice_goes_through_the_same_nodes(warp):
 @pytest.fixture(scope="module")
 def frame():
     image = np.random.default_rng(0).integers(0, 256, (60, 96, 3), dtype=np.uint8)
-    return Frame(image, np.array([[30, 20, 40, 30]], np.float32), Prior(), 0.5)
+    return Frame(image, lzu.saliency.uniform)
 
 
 def test_lattices_are_compared_in_pixels_of_the_zoomed_map(warp, frame):
@@ -108,34 +108,15 @@ def test_lines_are_the_inverse_of_a_uniform_grid(warp):
     )
 
 
-def test_the_busiest_frame_comes_with_its_boxes(suite, paths):
-    from pathlib import Path
-
-    from lzu.files import read_json
-
-    annotations = paths.annotations("val")
-    image, boxes = busiest_frame(annotations, Path(suite.detection2d.dataset.root))
-    content = read_json(annotations)
-    counts = {}
-    for record in content["annotations"]:
-        counts.setdefault(record["image_id"], []).append(record["bbox"])
-    assert len(boxes) == max(map(len, counts.values()))
-    left_top_size = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-    assert any(np.allclose(left_top_size, own, atol=1e-3) for own in counts.values()
-               if len(own) == len(boxes))  # fmt: skip
-    assert image.shape == (*suite.detection2d.dataset.native_size, 3)
-
-
-def test_the_verb_writes_everything(config, results, paths, suite):
-    from lzu.cli import main
-
-    assert main(["analysis", "--config", str(config), "--results", str(results)]) == 0
+def test_the_verb_writes_everything(config, context):
+    assert main(["analysis", "--config", str(config), "--results", str(context.results)]) == 0
+    paths = context.paths
     value = read_level_error(paths.level_error)
-    assert value["suite"] == suite.suite
+    assert value["suite"] == context.suite.suite
     assert value["warp"] == {"lattice": [31, 51], "fwhm": 22.0, "anti_crop": True}
     assert len(value["readings"]) == 12
     for reading in value["readings"]:
         assert [found["divisor"] for found in reading["levels"]] == [2, 4, 8]
-    for path in paths.analysis_figures.values():
+    for path in paths.analysis_figures():
         for form, signature in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
             assert path.with_suffix(f".{form}").read_bytes().startswith(signature)

@@ -1,84 +1,108 @@
-"""What is timed as an operation that a method adds."""
+"""When each operation is timed, and which of the times a timing file tells of."""
 
-import json
 from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
-import torch
-from mmdet.registry import MODELS
+from torch import nn
 
-from lzu.engine.time import detector_operations, typical_detections
-from lzu.experiments.run import Run
-from lzu.tasks.detection2d.build import enter_mmdet, model_config
-from lzu.tasks.detection2d.predict import validation_set
+from lzu.engine import time as timing
+from lzu.engine.time import Timed, time_task
+from lzu.results.schema import SAMPLES, read_timing
+from tests.prepared import changed
+
+CALLS = []
+"""(run, name) of each operation, in the order of their calls."""
+TAKES = {"baseline": 20, "added": 10, "end_to_end": 40, "end_to_end_baseline": 30}
+CLOCK = SimpleNamespace(now=0.0)
+WARMUP, ROUNDS = 2, 5
 
 
-def test_typical_detections_are_those_of_a_median_frame(paths):
-    content = json.loads(paths.annotations("val").read_text())
-    counts = Counter(annotation["image_id"] for annotation in content["annotations"])
-    per_frame = sorted(counts.get(image["id"], 0) for image in content["images"])
-    found = typical_detections(paths)
-    assert len(found) == per_frame[(len(per_frame) - 1) // 2] > 1
-    assert (found.bboxes[:, 2:] > found.bboxes[:, :2]).all()
-    assert (found.bboxes[:, 2:] <= torch.tensor([256.01, 160.01])).all()
-    assert found.scores.min() == 1
+def takes(run, name, before):
+    """Milliseconds of an operation that was called so many times before."""
+    return TAKES[name] + len(run.method) + 100 * run.to_scale + before
+
+
+def operations(context, run, model):
+    """The step in place of the task's: operations that take a known time."""
+
+    def operation(name):
+        def call():
+            CLOCK.now += takes(run, name, CALLS.count((run, name))) / 1000
+            CALLS.append((run, name))
+
+        return call
+
+    return Timed({name: operation(name) for name in SAMPLES}, {"of": run.method})
 
 
 @pytest.fixture
-def operations(suite, paths):
-    def make(method):
-        enter_mmdet()
-        run = Run("smoke", "detection2d", method, 1.0, 0.5, 0)
-        model = MODELS.build(model_config(suite, run, paths)).eval()
-        return model, detector_operations(
-            model, validation_set(suite, run, paths), typical_detections(paths)
-        )
+def timed(context, tmp_path, monkeypatch):
+    """Time all methods of the smoke suite or some; return its context and the rounds' calls."""
+    monkeypatch.setattr(timing, "load_trained", lambda context, run: nn.Linear(1, 1))
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: CLOCK.now))
+    steps = {**context.task.steps, "operations": f"{__name__}:operations"}
 
-    return make
+    def time_with(methods=None):
+        CALLS.clear()
+        own = context.settings.timing.model_copy(update={"warmup": WARMUP, "rounds": ROUNDS})
+        settings = {"timing": own, "upsampling": None, "search": None}
+        if methods is not None:
+            settings["methods"] = {name: context.settings.methods[name] for name in methods}
+        given = replace(context, task=replace(context.task, steps=steps), results=tmp_path)
+        given = changed(given, **settings)
+        time_task(given)
+        size = len(set(CALLS))
+        assert len(CALLS) == size * (WARMUP + ROUNDS)
+        return given, [CALLS[i : i + size] for i in range(0, len(CALLS), size)]
 
-
-def counted(monkeypatch, owner, name):
-    """Count the calls of a method."""
-    calls = []
-    original = getattr(owner, name)
-
-    def call(*args, **kwargs):
-        calls.append(args)
-        return original(*args, **kwargs)
-
-    monkeypatch.setattr(owner, name, call)
-    return calls
+    return time_with
 
 
-def test_adaptive_adds_the_choice_of_boxes_and_their_warp(operations, monkeypatch, paths):
-    with torch.inference_mode():
-        model, parts = operations("lzu_adaptive")
-        chosen = counted(monkeypatch, model, "resampler_inputs")
-        warps = counted(monkeypatch, model.resampler.lens, "warp")
-        unzoomed = counted(monkeypatch, model.resampler.lens, "unzoom")
-        parts["added"]()
-    assert len(chosen) == len(warps) == len(unzoomed) == 1
-    assert len(warps[0][0][0]) == len(typical_detections(paths))
+def test_every_operation_is_timed_once_a_round_in_an_order_of_its_own(timed):
+    context, rounds = timed()
+    expected = {
+        (run, name)
+        for run in context.timed_runs
+        for name in SAMPLES
+        if (run.method == "uniform") == ("baseline" in name)
+    }
+    assert len(expected) == 2 * 2 + 6 * 2
+    for calls in rounds:
+        assert Counter(calls) == Counter(expected)
+    orders = [tuple(calls) for calls in rounds[WARMUP:]]
+    assert len(set(orders)) == ROUNDS
+    assert len({order[0] for order in orders}) > 1
+    # the same ones whenever it is timed
+    assert [tuple(calls) for calls in timed()[1]][WARMUP:] == orders
 
 
-def test_learned_adds_its_network(operations, monkeypatch):
-    with torch.inference_mode():
-        model, parts = operations("lzu_learned")
-        networks = counted(monkeypatch, model.resampler.lens.saliency, "forward")
-        parts["added"]()
-        assert len(networks) == 1
-        parts["baseline"]()
-        assert len(networks) == 1
+def samples(run, name):
+    """Of the rounds that count."""
+    return [takes(run, name, before) for before in range(WARMUP, WARMUP + ROUNDS)]
 
 
-def test_fovea_adds_the_unwarping_of_boxes_and_no_unzoom(operations, monkeypatch):
-    from lzu.tasks.detection2d.fovea.frame import ZoomedFrame
+def test_a_file_tells_of_its_own_times_beside_the_baseline_s_of_the_same_rounds(timed):
+    context, _ = timed()
+    assert {run.seed for run in context.timed_runs} == {0}
+    for run in context.timed_runs:
+        value = read_timing(context.paths.timing(run))
+        uniform = run.baseline
+        own = {name: samples(uniform if "baseline" in name else run, name) for name in SAMPLES}
+        if run == uniform:
+            # it adds nothing to itself
+            own |= {"added": [0.0] * ROUNDS, "end_to_end": own["end_to_end_baseline"]}
+        for name, expected in own.items():
+            assert value["samples_ms"][name] == pytest.approx(expected), name
+        assert value["shapes"] == {"of": run.method}
+        assert value["warmup"] == WARMUP
 
-    with torch.inference_mode():
-        model, parts = operations("fovea")
-        unwarped = counted(monkeypatch, ZoomedFrame, "unwarp")
-        unzoomed = counted(monkeypatch, model.resampler.lens, "unzoom")
-        parts["added"]()
-    assert len(unwarped) == 1
-    assert unwarped[0][1].shape[1] > 100
-    assert not unzoomed
+
+def test_without_uniform_a_method_is_its_own_baseline(timed):
+    context, rounds = timed(["lzu_fixed"])
+    assert {run.method for run, _ in rounds[0]} == {"lzu_fixed"}
+    for run in context.timed_runs:
+        value = read_timing(context.paths.timing(run))
+        for name in SAMPLES:
+            assert value["samples_ms"][name] == pytest.approx(samples(run, name)), name

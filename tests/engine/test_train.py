@@ -14,11 +14,16 @@ import torch
 import yaml
 from mmengine.registry import HOOKS
 
-from lzu.engine.train import _runner_config, training_folder
+from lzu.cli import main
+from lzu.engine.train import _runner_config, train, training_folder
+from lzu.engine.trained import load_trained
 from lzu.errors import UserError
 from lzu.experiments.run import Run
+from lzu.results.predictions import is_predicted
+from lzu.results.prior import load_prior, save_prior
+from lzu.results.stamps import fingerprint, is_trained, stamp
 from lzu.tasks.detection2d.adaptive import Cascade
-from tests.prepared import copy_of, lzu
+from tests.prepared import changed, context_of, copied, copy_of, lzu
 
 ARGUMENTS = ("--method", "lzu_fixed", "--to", "0.5", "--seed", "0", "--threads", "1")
 
@@ -53,7 +58,8 @@ def kill_and_resume(arguments, folder):
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     mark = folder / "training" / "last_checkpoint"
     deadline = time.monotonic() + 120
-    while not mark.exists():
+    # it is there, and empty, a moment before it names a checkpoint
+    while not (mark.is_file() and mark.read_text()):
         assert process.poll() is None, "training ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -106,28 +112,28 @@ def test_a_killed_adaptive_training_jitters_and_cascades_as_an_undisturbed_one(
         assert torch.equal(expected, states["killed"][name]), name
 
 
-def test_the_cascaded_method_alone_trains_with_the_cascade_s_hook(suite, paths):
-    task = suite.detection2d
+def test_the_cascaded_method_alone_trains_with_the_cascade_s_hook(context):
+    task = context.settings
     # 12 images in batches of 5 are 3 iterations an epoch; 1.1 epochs are 3.3
     settings = {
         "schedule": task.schedule.model_copy(update={"batch": 5, "epochs": 4}),
         "adaptive": task.adaptive.model_copy(update={"cascade_from_epoch": 1.1}),
     }
-    changed = suite.model_copy(update={"detection2d": task.model_copy(update=settings)})
+    given = changed(context, **settings)
 
     def cascades(method):
-        given = replace(run(), method=method)
-        found = _runner_config(changed, given, paths, training_folder(given, paths), 0, "none")
+        own = replace(run(), method=method)
+        found = _runner_config(given, own, training_folder(given, own), 0, "none")
         hooks = [HOOKS.build(hook) for hook in found["custom_hooks"]]
         return [hook.first_iteration for hook in hooks if isinstance(hook, Cascade)]
 
-    assert len(json.loads(paths.annotations("train").read_text())["images"]) == 12
+    assert len(json.loads(context.paths.annotations("train").read_text())["images"]) == 12
     assert cascades("lzu_adaptive") == [4]
     assert cascades("lzu_adaptive_no_cascade") == []
     assert cascades("uniform") == []
     # of 12 iterations the last begins at 3.67 epochs
     settings["adaptive"] = task.adaptive.model_copy(update={"cascade_from_epoch": 3.9})
-    changed = suite.model_copy(update={"detection2d": task.model_copy(update=settings)})
+    given = changed(context, **settings)
     with pytest.raises(UserError, match="leaves none of the training's 12 iterations"):
         cascades("lzu_adaptive")
 
@@ -141,19 +147,14 @@ def test_training_on_images_of_another_scale_is_refused(config, results):
 
 
 def test_a_checkpoint_of_another_number_of_classes_is_refused(undisturbed, long_config, tmp_path):
-    from lzu.experiments.config import load_suite
-    from lzu.experiments.paths import Paths
-    from lzu.tasks.detection2d.predict import load_trained
-
     content = torch.load(undisturbed / "smoke" / run().path / "checkpoint.pth", weights_only=True)
     content["state_dict"]["bbox_head.retina_cls.bias"] = torch.zeros(9 * 80)
     path = tmp_path / "smoke" / run().path / "checkpoint.pth"
     path.parent.mkdir(parents=True)
     torch.save(content, path)
     copy_of(undisturbed, tmp_path)
-    suite = load_suite(long_config)
     with pytest.raises(UserError, match=r"checkpoint\.pth: does not fit.*\[720\].*train again"):
-        load_trained(suite, run(), Paths(suite, tmp_path))
+        load_trained(context_of(long_config, tmp_path), run())
 
 
 def test_a_checkpoint_of_another_method_is_refused(undisturbed, long_config, tmp_path):
@@ -235,16 +236,128 @@ def test_a_run_is_trained_by_one_process_at_a_time(config, results, tmp_path):
     assert "another process trains this run" in done.stderr
 
 
-def test_changed_data_or_prior_makes_a_checkpoint_stale(undisturbed, long_config, tmp_path):
-    results = copy_of(undisturbed, tmp_path / "data")
-    shutil.copytree(undisturbed / "smoke" / "runs", results / "smoke" / "runs")
-    path = results / "smoke" / "data" / "argoverse_hd" / "train.json"
-    content = json.loads(path.read_text())
-    content["info"]["fingerprint"] = "other"
-    path.write_text(json.dumps(content))
-    done = lzu("predict", "--config", long_config, "--results", results, *ARGUMENTS, check=False)
+@pytest.fixture
+def trained(undisturbed, long_config, tmp_path):
+    """A copy of all that the undisturbed training needed and left."""
+    context = copied(context_of(long_config, undisturbed), tmp_path / "trained")
+    shutil.copytree(undisturbed / "smoke" / run().path, context.paths.run(run(), ""))
+    return context
+
+
+def refingerprint(context, split):
+    """Let the prepared split be of other data, as far as one can tell."""
+    path = context.paths.about(split)
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps({**about, "fingerprint": f"not {about['fingerprint']}"}))
+
+
+def say(verb, config, context, capfd):
+    """What a verb of the run says to standard error; it must succeed."""
+    arguments = [verb, "--config", config, "--results", context.results, *ARGUMENTS[:-2]]
+    assert main([*map(str, arguments)]) == 0
+    return capfd.readouterr().err
+
+
+def kept(context, *names):
+    """Name -> bytes and time of the run's files."""
+    files = {name: context.paths.run(run(), name) for name in names}
+    return {name: (path.read_bytes(), path.stat().st_mtime_ns) for name, path in files.items()}
+
+
+def rewrite(context, config, split):
+    """Prepare a split again: newer files of equal content."""
+    files = [context.paths.annotations(split), context.paths.about(split)]
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in files]
+    arguments = ["--split", split, "--config", config, "--results", context.results]
+    assert main(["prepare", *map(str, arguments)]) == 0
+    for path, (content, written) in zip(files, before, strict=True):
+        assert path.read_bytes() == content
+        assert path.stat().st_mtime_ns > written
+
+
+@pytest.mark.parametrize("part", ["data", "prior"])
+def test_changed_data_or_prior_makes_a_checkpoint_stale(trained, long_config, part):
+    if part == "data":
+        refingerprint(trained, "train")
+    else:
+        path = trained.paths.prior(trained.prior_of(run()))
+        prior = load_prior(path)
+        save_prior(path, replace(prior, saliency=prior.saliency[:, :, ::-1].copy()))
+    arguments = ("--config", long_config, "--results", trained.results, *ARGUMENTS)
+    done = lzu("predict", *arguments, check=False)
     assert done.returncode == 2
     assert "other settings or data" in done.stderr
+    assert not is_trained(trained, run())
+
+
+def test_an_unchanged_run_is_not_trained_again(trained, long_config, capfd):
+    before = kept(trained, "checkpoint.pth", "train.json")
+    rewrite(trained, long_config, "train")
+    assert "trained already" in say("train", long_config, trained, capfd)
+    assert kept(trained, "checkpoint.pth", "train.json") == before
+    assert not training_folder(trained, run()).exists()
+
+
+def test_a_run_of_other_training_data_is_trained_again(trained, long_config, capfd):
+    before = kept(trained, "checkpoint.pth", "train.json")
+    refingerprint(trained, "val")
+    assert "trained already" in say("train", long_config, trained, capfd)
+    refingerprint(trained, "train")
+    assert "trained already" not in say("train", long_config, trained, capfd)
+    after = kept(trained, "checkpoint.pth", "train.json")
+    marks = [json.loads(found["train.json"][0])["stamp"] for found in (before, after)]
+    assert marks[0] != marks[1] == stamp(trained, run())
+    path = trained.paths.run(run(), "checkpoint.pth")
+    assert torch.load(path, weights_only=True)["about"]["stamp"] == marks[1]
+    assert "trained already" in say("train", long_config, trained, capfd)
+    assert kept(trained, "checkpoint.pth", "train.json") == after
+
+
+def test_a_run_without_its_checkpoint_or_record_is_not_trained(trained):
+    assert is_trained(trained, run())
+    for name in ("checkpoint.pth", "train.json"):
+        path = trained.paths.run(run(), name)
+        content = path.read_bytes()
+        path.unlink()
+        assert not is_trained(trained, run())
+        path.write_bytes(content)
+    trained.paths.run(run(), "train.json").write_text("[]")
+    assert not is_trained(trained, run())
+
+
+def test_weights_without_their_record_are_not_taken_for_those_of_an_older_one(
+    trained, long_config, monkeypatch
+):
+    """Killed after its weights are written and before its record is; then settings go back."""
+    longer = changed(trained, schedule=trained.settings.schedule.model_copy(update={"epochs": 5}))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lzu.engine.train.collect_provenance", killed)
+    training_folder(longer, run()).mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        train(longer, run())
+    about = torch.load(trained.paths.run(run(), "checkpoint.pth"), weights_only=True)["about"]
+    assert about["stamp"] == stamp(longer, run())
+    assert not is_trained(trained, run())
+
+
+def test_an_unchanged_run_is_not_predicted_with_again(trained, long_config, capfd):
+    assert "predicted already" not in say("predict", long_config, trained, capfd)
+    before = kept(trained, "predictions.json")
+    rewrite(trained, long_config, "val")
+    assert "predicted already" in say("predict", long_config, trained, capfd)
+    assert kept(trained, "predictions.json") == before
+    refingerprint(trained, "val")
+    assert "predicted already" not in say("predict", long_config, trained, capfd)
+    after = json.loads(kept(trained, "predictions.json")["predictions.json"][0])
+    earlier = json.loads(before["predictions.json"][0])
+    assert after["fingerprint"] == fingerprint(trained, "val") != earlier["fingerprint"]
+    assert after["detections"] == earlier["detections"]
+    assert is_predicted(trained, run())
+    refingerprint(trained, "train")
+    assert not is_predicted(trained, run())
 
 
 def test_initial_weights_are_what_training_starts_from(long_config, undisturbed, tmp_path):
@@ -300,15 +413,20 @@ def test_a_lost_loss_stops_the_training(config, results, tmp_path):
     assert not list(folder.glob("**/checkpoint.pth"))
 
 
-def test_missing_annotations_are_named(config, tmp_path):
-    done = lzu("train", "--config", config, "--results", tmp_path, *ARGUMENTS, check=False)
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [("uniform", "train.about.json: no such file"), ("lzu_fixed", ".npz: no such prior")],
+)
+def test_missing_data_is_named(config, tmp_path, method, said):
+    arguments = ("--config", config, "--results", tmp_path, "--method", method, "--to", "0.5")
+    done = lzu("train", *arguments, check=False)
     assert done.returncode == 2
-    assert "train.json: no such file" in done.stderr
+    assert said in done.stderr
 
 
 def test_weights_are_checked(tmp_path):
     from lzu.engine.weights import fetch
-    from lzu.experiments.config import Weights
+    from lzu.experiments.settings import Weights
 
     source, target = tmp_path / "a.pth", tmp_path / "b.pth"
     source.write_bytes(b"weights")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from lzu.experiments.methods import BASELINE
 from lzu.experiments.tables import Column, Row
-from lzu.report.compare.comparison import RowResult, TableReport
+from lzu.report.compare.cells import RowResult, TableReport
 from lzu.report.compare.contrasts import Contrast, judge
 from lzu.report.compare.pareto import pareto_front
 from lzu.report.compare.uncertainty import Mean, Scores, mean_over_runs, paired_scores

@@ -9,7 +9,7 @@ from lzu.experiments.run import Run
 from lzu.experiments.tables import Column
 
 if TYPE_CHECKING:
-    from lzu.report.compare.comparison import RowResult
+    from lzu.report.compare.cells import RowResult
 
 
 def missing(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lzu.errors import UserError
 from lzu.experiments.tables import Row
-from lzu.report.compare.comparison import RowResult, TableReport
+from lzu.report.compare.cells import RowResult, TableReport
 from lzu.report.compare.uncertainty import Scores, mean_over_runs, paired_mean
 from lzu.results.statistics import Estimate
 

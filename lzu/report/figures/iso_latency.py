@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from lzu.experiments.methods import BASELINE, METHODS
 from lzu.experiments.tables import Row
 from lzu.report import names
-from lzu.report.compare.comparison import TableReport
+from lzu.report.compare.cells import TableReport
 from lzu.report.compare.iso_latency import PROTOCOLS, IsoLatency, compare_at_equal_latency
 from lzu.report.style import INK, MUTED, save_figure, styled
 

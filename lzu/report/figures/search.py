@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from lzu.experiments.methods import BASELINE, METHODS
 from lzu.report import names
-from lzu.report.compare.comparison import CellResult, TableReport
+from lzu.report.compare.cells import CellResult, TableReport
 from lzu.report.compare.numbers import DASH, number
 from lzu.report.style import INK, save_figure, styled
 from lzu.report.tables.layouts import Searched, searched

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from lzu.experiments.methods import BASELINE, METHODS
 from lzu.report import names
-from lzu.report.compare.comparison import TableReport
+from lzu.report.compare.cells import TableReport
 from lzu.report.compare.size_bins import HEIGHTS, PIXELS, SizeCurve, SizeReport, by_size
 from lzu.report.style import GRID_COLOUR, MUTED, save_figure, styled
 from lzu.report.tables.layouts import scales_text

@@ -13,7 +13,7 @@ from lzu.experiments.methods import METHODS
 from lzu.experiments.tables import Column
 from lzu.experiments.task import Task
 from lzu.report import names
-from lzu.report.compare.comparison import TableReport
+from lzu.report.compare.cells import TableReport
 from lzu.report.compare.pareto import pareto_front
 from lzu.report.style import INK, MUTED, save_figure, styled
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lzu.experiments.methods import BASELINE
 from lzu.experiments.tables import Row
-from lzu.report.compare.comparison import PairedResult, RowResult, TableReport
+from lzu.report.compare.cells import PairedResult, RowResult, TableReport
 from lzu.report.compare.contrasts import contrast_text
 from lzu.report.compare.iso_latency import IsoLatency, compare_at_equal_latency
 from lzu.report.compare.numbers import estimate_text, number

@@ -7,7 +7,7 @@ from typing import Any
 
 from lzu.experiments.tables import Row
 from lzu.files import write_atomic
-from lzu.report.compare.comparison import CellResult, PairedResult, RowResult, TableReport
+from lzu.report.compare.cells import CellResult, PairedResult, RowResult, TableReport
 from lzu.report.compare.contrasts import Contrast
 from lzu.report.compare.numbers import rounded
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lzu.files import write_text
 from lzu.report import names
-from lzu.report.compare.comparison import TableReport
+from lzu.report.compare.cells import TableReport
 from lzu.report.compare.numbers import DASH
 from lzu.report.tables.csv_files import write_paired, write_values
 from lzu.report.tables.grid import Grid, latex_environment, to_markdown, to_text

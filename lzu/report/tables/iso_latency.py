@@ -8,7 +8,7 @@ from typing import Any
 
 from lzu.experiments.methods import BASELINE
 from lzu.report import names
-from lzu.report.compare.comparison import TableReport
+from lzu.report.compare.cells import TableReport
 from lzu.report.compare.contrasts import FEWEST_RUNS
 from lzu.report.compare.iso_latency import IsoLatency, compare_at_equal_latency
 from lzu.report.compare.numbers import DASH, estimate_text, number, rounded

@@ -7,7 +7,7 @@ from itertools import groupby
 from lzu.experiments.methods import BASELINE, METHODS
 from lzu.experiments.run import SEARCH
 from lzu.experiments.tables import Column, Row
-from lzu.report.compare.comparison import CellResult, RowResult, TableReport
+from lzu.report.compare.cells import CellResult, RowResult, TableReport
 from lzu.report.compare.numbers import estimate_text, number
 from lzu.report.compare.scores import RELATIVE
 from lzu.report.tables.grid import Grid, Line

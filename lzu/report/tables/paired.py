@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import groupby
 
 from lzu.experiments.methods import BASELINE
-from lzu.report.compare.comparison import Cost, PairedResult, TableReport
+from lzu.report.compare.cells import Cost, PairedResult, TableReport
 from lzu.report.compare.contrasts import Contrast, contrast_text
 from lzu.report.compare.numbers import estimate_text, interval_text, number
 from lzu.report.names import paired as paired_stem

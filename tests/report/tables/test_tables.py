@@ -5,7 +5,7 @@ import csv
 import pandas as pd
 import pytest
 
-from lzu.report.compare.comparison import Cost
+from lzu.report.compare.cells import Cost
 from lzu.report.tables.forms import (
     TEXT_WIDTH,
     latex_table,

@@ -10,48 +10,41 @@ import pytest
 import torch
 
 import lzu
+from lzu.engine.trained import load_trained
 from lzu.errors import UserError
-from lzu.experiments.paths import Paths
-from lzu.experiments.pictured import baseline_of, pictured_cases, pictured_stream
 from lzu.experiments.run import Run
 from lzu.results.prior import load_prior
-from lzu.tasks.detection2d.cases import Choice, draw_cases, read_found, read_truth, view_images
+from lzu.tasks.detection2d.cases import draw_cases, read_found, read_truth, view_images
 from lzu.tasks.detection2d.image_scores import image_ap
 from lzu.tasks.detection2d.online import validation_sequences
-from lzu.tasks.detection2d.predict import load_trained
-from tests.prepared import copy_of
+from lzu.tasks.detection2d.pictures import pictured_case, pictured_stream
+from tests.prepared import changed, copied
 from tests.tasks.detection2d.untrained import save_predictions, save_untrained
 
 RUN = Run("smoke", "detection2d", "lzu_fixed", 1.0, 0.5, 0)
 UNIFORM = replace(RUN, method="uniform")
 ADAPTIVE = replace(RUN, method="lzu_adaptive")
-CHOICE = Choice(count=2, least_boxes=3)
+CHOICE = {"count": 2, "least_boxes": 3}
 
 
 @pytest.fixture(scope="module")
-def folder(suite, results, tmp_path_factory):
-    """A results folder with predictions of three runs; fixed gains in even images, loses in odd."""
-    folder = copy_of(results, tmp_path_factory.mktemp("cases"))
-    paths = Paths(suite, folder)
-    save_predictions(suite, UNIFORM, paths, (0.3, 0.9))
+def cases(context, tmp_path_factory):
+    """With predictions of three runs; fixed gains in even images and loses in odd ones."""
+    context = copied(context, tmp_path_factory.mktemp("cases"))
+    save_predictions(context, UNIFORM, (0.3, 0.9))
     for run in (RUN, ADAPTIVE):
-        save_predictions(suite, run, paths, (0.9, 0.3), seed=1)
-        save_untrained(suite, run, paths)
-    return folder
+        save_predictions(context, run, (0.9, 0.3), seed=1)
+        save_untrained(context, run)
+    return context
 
 
-@pytest.fixture
-def paths(suite, folder):
-    return Paths(suite, folder)
-
-
-def test_the_picked_images_are_those_of_the_largest_differences(suite, paths):
-    draw_cases(suite, RUN, paths, CHOICE)
-    picture = paths.cases_picture(RUN)
+def test_the_picked_images_are_those_of_the_largest_differences(cases):
+    draw_cases(cases, RUN, **CHOICE)
+    picture = cases.paths.cases_picture(RUN)
     rows = list(csv.DictReader(picture.with_suffix(".csv").open()))
-    annotations = json.loads(paths.annotations("val").read_text())
+    annotations = json.loads(cases.paths.annotations("val").read_text())
     truths = read_truth(annotations)
-    found = {run: read_found(suite, run, paths, annotations) for run in (UNIFORM, RUN)}
+    found = {run: read_found(cases, run, annotations) for run in (UNIFORM, RUN)}
     gains = {
         image: image_ap(found[RUN][image], truth) - image_ap(found[UNIFORM][image], truth)
         for image, truth in truths.items()
@@ -68,32 +61,33 @@ def test_the_picked_images_are_those_of_the_largest_differences(suite, paths):
         assert picture.with_suffix(f".{form}").read_bytes().startswith(signature)
 
 
-def seen(suite, run, paths, images):
-    annotations = json.loads(paths.annotations("val").read_text())
-    found = read_found(suite, run, paths, annotations)
-    model = load_trained(suite, run, paths)
+def seen(cases, run, images):
+    annotations = json.loads(cases.paths.annotations("val").read_text())
+    found = read_found(cases, run, annotations)
+    model = load_trained(cases, run)
     picked = [type("Picked", (), {"image": image}) for image in images]
-    return found, view_images(suite, run, paths, model, found, picked)
+    return found, view_images(cases, run, model, found, picked)
 
 
-def test_the_shown_warp_is_that_of_the_prior(suite, paths):
-    _, views = seen(suite, RUN, paths, [3])
-    prior = load_prior(paths.prior(suite.detection2d.prior)).saliency
+def test_the_shown_warp_is_that_of_the_prior(cases):
+    _, views = seen(cases, RUN, [3])
+    prior = load_prior(cases.paths.prior(cases.main_prior)).saliency
     assert np.array_equal(views[3].saliency, prior[0, 0])
-    warp = lzu.Warp.from_saliency(torch.from_numpy(prior), fwhm=suite.detection2d.prior.fwhm)
+    warp = lzu.Warp.from_saliency(torch.from_numpy(prior), fwhm=cases.settings.prior.fwhm)
     torch.testing.assert_close(views[3].warp.x, warp.x)
     assert views[3].image.shape == (160, 256, 3)
     assert views[3].zoomed.shape == (80, 128, 3)
     assert views[3].boxes is None
 
 
-def test_an_adaptive_case_shows_what_was_detected_in_the_frame_before(suite, paths):
-    [sequence] = validation_sequences(paths)
-    found, views = seen(suite, ADAPTIVE, paths, sequence[:3])
-    assert len(views[sequence[0]].boxes) == 0
-    assert np.ptp(views[sequence[0]].saliency) == pytest.approx(0, abs=1e-9)
+def test_an_adaptive_case_shows_what_was_detected_in_the_frame_before(cases):
+    sequence, other = validation_sequences(cases, ADAPTIVE)
+    found, views = seen(cases, ADAPTIVE, [*sequence[:3], other[0]])
+    for first in (sequence[0], other[0]):
+        assert len(views[first].boxes) == 0
+        assert np.ptp(views[first].saliency) == pytest.approx(0, abs=1e-9)
     before = found[sequence[1]]
-    expected = before.boxes[before.scores >= suite.detection2d.adaptive.score_threshold]
+    expected = before.boxes[before.scores >= cases.settings.adaptive.score_threshold]
     expected[:, 2:] += expected[:, :2]
     boxes = views[sequence[2]].boxes
     assert boxes == pytest.approx(expected, abs=1e-3)
@@ -104,56 +98,62 @@ def test_an_adaptive_case_shows_what_was_detected_in_the_frame_before(suite, pat
 
 
 @pytest.fixture
-def broken(suite, folder, tmp_path):
-    shutil.copytree(folder / "smoke", tmp_path / "smoke")
-    return Paths(suite, tmp_path)
+def broken(cases, tmp_path):
+    shutil.copytree(cases.results / "smoke", tmp_path / "smoke")
+    return replace(cases, results=tmp_path)
 
 
-def test_a_run_that_was_not_predicted_with_is_named(suite, broken):
-    broken.run(UNIFORM, "predictions.json").unlink()
+def test_a_run_that_was_not_predicted_with_is_named(broken):
+    broken.paths.run(UNIFORM, "predictions.json").unlink()
     with pytest.raises(UserError, match=r"uniform/1-0.5/seed0/predictions\.json: no such file"):
-        draw_cases(suite, RUN, broken, CHOICE)
+        draw_cases(broken, RUN, **CHOICE)
 
 
-def test_a_run_without_weights_is_named(suite, broken):
-    broken.run(RUN, "checkpoint.pth").unlink()
+def test_a_run_without_weights_is_named(broken):
+    broken.paths.run(RUN, "checkpoint.pth").unlink()
     with pytest.raises(UserError, match=r"lzu_fixed/1-0.5/seed0/checkpoint\.pth: no such"):
-        draw_cases(suite, RUN, broken, CHOICE)
+        draw_cases(broken, RUN, **CHOICE)
 
 
-@pytest.mark.parametrize("change", [{"config_hash": "x"}, {"fingerprint": "x"}, None])
-def test_predictions_of_something_else_are_refused(suite, broken, change):
-    path = broken.run(RUN, "predictions.json")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"stamp": "x"}, "other settings or data"),
+        ({"fingerprint": "x"}, "other data than"),
+        (None, "other data than"),
+    ],
+)
+def test_predictions_of_something_else_are_refused(broken, change, said):
+    path = broken.paths.run(RUN, "predictions.json")
     content = json.loads(path.read_text())
     if change is None:
         # written before predictions told of their data
         del content["fingerprint"]
     path.write_text(json.dumps({**content, **(change or {})}))
-    with pytest.raises(UserError, match="other settings or data"):
-        draw_cases(suite, RUN, broken, CHOICE)
+    with pytest.raises(UserError, match=said):
+        draw_cases(broken, RUN, **CHOICE)
 
 
-def test_uniform_has_no_cases_and_must_be_there_to_compare_with(suite, paths):
+def test_uniform_has_no_cases_and_must_be_there_to_compare_with(cases):
     with pytest.raises(UserError, match="cases compare a method with uniform"):
-        draw_cases(suite, UNIFORM, paths, CHOICE)
+        draw_cases(cases, UNIFORM, **CHOICE)
     with pytest.raises(UserError, match=r"does not plan .*uniform/1-0.75"):
-        draw_cases(suite, replace(RUN, to_scale=0.75), paths, CHOICE)
+        draw_cases(cases, replace(RUN, to_scale=0.75), **CHOICE)
     with pytest.raises(UserError, match="at least 1"):
-        draw_cases(suite, RUN, paths, Choice(count=0))
+        draw_cases(cases, RUN, count=0)
 
 
-def test_a_suite_s_pictures_are_of_the_scale_nearest_to_a_half(suite):
-    assert pictured_cases(suite) == RUN
-    assert pictured_stream(suite) == ADAPTIVE
-    methods = suite.detection2d.methods
+def test_a_suite_s_pictures_are_of_the_scale_nearest_to_a_half(context):
+    assert pictured_case(context) == RUN
+    assert pictured_stream(context) == ADAPTIVE
+    methods = context.settings.methods
 
     def with_scales(**scales):
         given = {m: methods[m].model_copy(update={"scales": s}) for m, s in scales.items()}
-        task = suite.detection2d.model_copy(update={"methods": given})
-        return suite.model_copy(update={"detection2d": task})
+        return changed(context, methods=given)
 
     apart = with_scales(uniform=(0.25, 1.0), lzu_fixed=(0.25, 0.5, 0.75))
-    assert pictured_cases(apart).to_scale == 0.25
+    assert pictured_case(apart).to_scale == 0.25
     assert pictured_stream(apart) is None
-    assert pictured_cases(with_scales(uniform=(0.25,), lzu_fixed=(0.5,))) is None
-    assert baseline_of(RUN) == UNIFORM
+    assert pictured_case(with_scales(uniform=(0.25,), lzu_fixed=(0.5,))) is None
+    assert RUN.baseline == UNIFORM

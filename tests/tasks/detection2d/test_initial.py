@@ -6,7 +6,7 @@ from torch import nn
 
 from lzu.datasets.argoverse_hd.classes import CLASSES, COCO_INDICES
 from lzu.errors import UserError
-from lzu.tasks.detection2d.initial import load_initial_weights
+from lzu.tasks.detection2d.initial import fit_weights
 
 ANCHORS, OURS = 9, len(CLASSES)
 
@@ -37,7 +37,7 @@ def refusal(path):
     model = Detector()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(UserError) as error:
-        load_initial_weights(model, path)
+        fit_weights(model, path)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
     said = str(error.value)
@@ -68,7 +68,7 @@ def test_another_architecture_is_refused_in_one_line(save):
 def test_a_coco_classifier_is_cut_and_the_resampler_kept(save):
     given, model = Detector(classes=80).state_dict(), Detector()
     saliency = model.resampler.weight.clone()
-    load_initial_weights(model, save(given))
+    fit_weights(model, save(given))
     theirs = given["bbox_head.retina_cls.bias"].reshape(ANCHORS, 80)[:, list(COCO_INDICES)]
     assert torch.equal(model.bbox_head.retina_cls.bias, theirs.flatten())
     assert torch.equal(model.backbone.weight, given["backbone.weight"])

@@ -5,6 +5,7 @@ The detector is untrained, but finds different things in different images.
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -12,14 +13,16 @@ import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 
+from lzu.engine.build import enter_scope
+from lzu.engine.predict import predict
 from lzu.engine.train import train
 from lzu.errors import UserError
-from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
-from lzu.tasks.detection2d.build import enter_mmdet, model_config
-from lzu.tasks.detection2d.data import prepare_split
+from lzu.tasks.detection2d.build import model_config
+from lzu.tasks.detection2d.data import check_data
 from lzu.tasks.detection2d.online import detect_online, validation_sequences
-from lzu.tasks.detection2d.predict import predict
+from tests.prepared import changed, copied
+from tests.tasks.detection2d.untrained import save_untrained
 
 RUN = Run("smoke", "detection2d", "lzu_adaptive", 1.0, 0.5, 0)
 SEQUENCES = [[0, 1, 2, 3], [4, 5], [6, 7, 8]]
@@ -54,10 +57,10 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def model(suite, results):
-    enter_mmdet()
+def model(context):
+    enter_scope(context)
     torch.manual_seed(0)
-    model = MODELS.build(model_config(suite, RUN, Paths(suite, results))).eval()
+    model = MODELS.build(model_config(context, RUN)).eval()
     with torch.no_grad():
         model.bbox_head.retina_cls.weight.mul_(100)
     model.score_threshold, model.max_detections = 0.05, 10
@@ -159,17 +162,16 @@ def test_the_listing_s_order_changes_nothing(model, images):
 
 
 @pytest.fixture
-def broken(suite, results, tmp_path):
+def broken(context, tmp_path):
     """Change the validation images of a copy of the prepared data."""
-    shutil.copytree(results / "smoke" / "data", tmp_path / "smoke" / "data")
-    paths = Paths(suite, tmp_path)
-    path = paths.annotations("val")
+    context = copied(context, tmp_path)
+    path = context.paths.annotations("val")
 
     def change(function):
         content = json.loads(path.read_text())
         function(content["images"])
         path.write_text(json.dumps(content))
-        return paths
+        return context
 
     return change
 
@@ -181,44 +183,42 @@ def broken(suite, results, tmp_path):
         (lambda images: images.pop(3), "sequence 0 lacks fid 3"),
     ],
 )
-def test_wrong_frame_numbers_stop_training_and_prediction_before_they_begin(
-    suite, broken, change, said
-):
-    paths = broken(change)
+def test_wrong_frame_numbers_stop_training_and_prediction_before_they_begin(broken, change, said):
+    context = broken(change)
+    save_untrained(context, RUN)
     for step in (train, predict):
         with pytest.raises(UserError, match=rf"val\.json: {said}"):
-            step(suite, RUN, paths)
-    assert not paths.run(RUN, "training").exists()
+            step(context, RUN)
+    assert not context.paths.run(RUN, "training").exists()
 
 
-def test_frames_listed_in_another_order_are_put_in_order(paths, broken):
-    expected = validation_sequences(paths)
-    assert validation_sequences(broken(list.reverse)) == expected
-    assert [len(sequence) for sequence in expected] == [6]
+def test_frames_listed_in_another_order_are_put_in_order(context, broken):
+    expected = validation_sequences(context, RUN)
+    assert sorted(validation_sequences(broken(list.reverse), RUN)) == expected
+    assert [len(sequence) for sequence in expected] == [6, 6]
 
 
-def test_a_missing_frame_stops_the_preparation_if_a_method_follows_frames(suite, tmp_path):
-    task = suite.detection2d
+def test_a_missing_frame_fails_the_check_if_a_method_follows_frames(context, tmp_path):
+    task = context.settings
     root = shutil.copytree(task.dataset.root, tmp_path / "data")
     path = root / "Argoverse-HD" / "annotations" / "val.json"
     content = json.loads(path.read_text())
-    [lost] = [image["id"] for image in content["images"] if image["fid"] == 2]
+    [lost] = [i["id"] for i in content["images"] if (i["sid"], i["fid"]) == (0, 2)]
     content["images"] = [image for image in content["images"] if image["id"] != lost]
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] != lost]
     path.write_text(json.dumps(content))
 
-    def prepare(methods):
+    def check(methods):
         settings = {
             "dataset": task.dataset.model_copy(update={"root": str(root)}),
             "methods": {name: task.methods[name] for name in methods},
             "upsampling": None,
             "search": None,
         }
-        changed = suite.model_copy(update={"detection2d": task.model_copy(update=settings)})
-        paths = Paths(changed, tmp_path / "results")
-        prepare_split(changed, paths, "val", jobs=1)
-        return paths.annotations("val")
+        given = changed(replace(context, results=tmp_path / "results"), **settings)
+        check_data(given, "val", jobs=1)
+        return given.paths.findings("val")
 
     with pytest.raises(UserError, match="sequence 0 lacks 1 of frames 0 to 5: 2"):
-        prepare(["uniform", "lzu_adaptive"])
-    assert prepare(["uniform", "lzu_fixed"]).is_file()
+        check(["uniform", "lzu_adaptive"])
+    assert check(["uniform", "lzu_fixed"]).is_file()

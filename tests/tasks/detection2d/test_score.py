@@ -5,17 +5,20 @@ import copy
 import numpy as np
 import pytest
 
+from lzu.engine.score import score
 from lzu.errors import UserError
-from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_json
-from lzu.results.schema import DETECTION2D_METRICS
+from lzu.results.schema import read_metrics
 from lzu.tasks.detection2d.evaluation import evaluate, precision
-from lzu.tasks.detection2d.score import average_precision, score
+from lzu.tasks.detection2d.metrics import COCO
+from lzu.tasks.detection2d.score import average_precision
 from lzu.tasks.detection2d.sizes import COCO_RANGES, size_ranges
-from tests.prepared import copy_of
+from tests.prepared import copied
 from tests.tasks.detection2d.reference import evaluated, precision_of
-from tests.tasks.detection2d.untrained import save_predictions
+from tests.tasks.detection2d.untrained import save_predictions, save_record
+
+RUN = Run("smoke", "detection2d", "uniform", 1.0, 0.5, 0)
 
 
 @pytest.fixture
@@ -134,7 +137,7 @@ def test_it_is_pycocotools_average_precision(busy):
     coco = np.nanmean(theirs[:, :, :4], axis=1)
     halves = {"AP50": coco[0, 0], "AP75": coco[5, 0]}
     expected = dict(zip(COCO_RANGES, coco.mean(axis=0), strict=True)) | halves
-    assert set(expected) == set(DETECTION2D_METRICS)
+    assert set(expected) == set(COCO)
     assert scores.metrics == pytest.approx({k: 100 * v for k, v in expected.items()}, abs=1e-4)
     whole, bins = sum(1 for r in truth["annotations"] if not r["iscrowd"]), scores.size_bins
     assert sum(bins["boxes"]) == whole == sum(scores.size_bins_relative["boxes"])
@@ -198,30 +201,52 @@ def test_sequences_are_left_out_in_turn(busy):
     assert average_precision(truth, found).jackknife is None
 
 
-@pytest.mark.parametrize(
-    ("key", "said"), [("config_hash", "other weights than"), ("fingerprint", "other data than")]
-)
-def test_predictions_of_something_else_are_not_scored(suite, results, tmp_path, key, said):
-    paths = Paths(suite, copy_of(results, tmp_path))
-    run = Run("smoke", "detection2d", "uniform", 1.0, 0.5, 0)
-    save_predictions(suite, run, paths, (0.9, 0.3))
-    path = paths.run(run, "predictions.json")
-    content = read_json(path)
-    training = {"initial_weights": "scratch", "iterations": 3, "epochs": 1, "duration_s": 1.0}
-    stamp = {"config_hash": content["config_hash"], "training": {**training, "images_per_s": None}}
-    write_json(paths.run(run, "train.json"), stamp)
-    score(run, paths)
-    written = read_json(paths.run(run, "metrics.json"))
+@pytest.fixture
+def predicted(context, tmp_path):
+    """With predictions of `RUN`, as if it had been trained."""
+    context = copied(context, tmp_path)
+    save_record(context, RUN)
+    save_predictions(context, RUN, (0.9, 0.3))
+    return context
+
+
+def test_what_is_written_is_the_score_with_its_provenance(predicted):
+    score(predicted, RUN)
+    path = predicted.paths.run(RUN, "metrics.json")
+    written = read_metrics(path, predicted.task)
     assert len(written["size_bins_relative"]["AP"]) == 10
     assert set(written["relative"]) == {"AP_S_rel", "AP_M_rel", "AP_L_rel"}
-    # there is one sequence
-    assert "jackknife" not in written
+    assert written["jackknife"]["groups"] == [[0], [1]]
+    made = {
+        "train": read_json(predicted.paths.run(RUN, "train.json"))["provenance"],
+        "predict": read_json(predicted.paths.run(RUN, "predictions.json"))["provenance"],
+    }
+    assert {name: written["provenance"][name] for name in made} == made
+    assert set(written["provenance"]) == {*made, "score"}
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("stamp", "weights of other settings or data than"), ("fingerprint", "other data than")],
+)
+def test_predictions_of_something_else_are_not_scored(predicted, key, said):
+    path = predicted.paths.run(RUN, "predictions.json")
+    content = read_json(path)
     for value in ("other", None):
         write_json(path, {**content, key: value})
         with pytest.raises(UserError, match=said):
-            score(run, paths)
+            score(predicted, RUN)
     # written before predictions told of their data
     del content["fingerprint"]
     write_json(path, content)
     with pytest.raises(UserError, match="other data than"):
-        score(run, paths)
+        score(predicted, RUN)
+    assert not predicted.paths.run(RUN, "metrics.json").exists()
+
+
+def test_a_training_of_something_else_is_not_told_of(predicted):
+    """The weights were trained anew after they were predicted with, for other settings."""
+    path = predicted.paths.run(RUN, "train.json")
+    write_json(path, {**read_json(path), "stamp": "other"})
+    with pytest.raises(UserError, match=r"train\.json: trained with other settings or data"):
+        score(predicted, RUN)

@@ -4,16 +4,18 @@
 """
 
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
-from lzu.experiments.config import load_suite, planned_runs
-from lzu.experiments.paths import Paths
+from lzu.engine.score import score
 from lzu.files import write_json
+from lzu.results.provenance import collect_provenance
 from lzu.results.schema import read_metrics
-from lzu.tasks.detection2d.score import score
+from lzu.results.stamps import stamp
+from tests.prepared import context_of
 
 IMAGES, DETECTIONS, BOXES = 15_062, 100, 16
 LIMIT_S = 60
@@ -43,7 +45,7 @@ def crowded_streets(height=1200):
     area = boxes[:, 2] * boxes[:, 3]
     number = np.arange(1, len(image) + 1)
     truth = {
-        "info": {"source": "synthetic", "fingerprint": "0" * 16},
+        "info": {"source": "synthetic", "fingerprint": "0" * 16, "images": IMAGES},
         "images": [
             {"id": k, "width": 1920, "height": height, "sid": k * SEQUENCES // IMAGES}
             for k in range(IMAGES)
@@ -66,13 +68,16 @@ def crowded_streets(height=1200):
 
 @pytest.mark.slow
 def test_argoverse_hds_validation_set_is_scored_in_a_minute(request, tmp_path):
-    suite = load_suite(request.config.rootpath / "config" / "smoke.yaml")
-    run, paths = planned_runs(suite)[0], Paths(suite, tmp_path)
+    context = context_of(request.config.rootpath / "config" / "smoke.yaml", tmp_path)
+    run, paths = context.runs[0], context.paths
     # of a height at which relative sizes are not the absolute ones too: twice as many ranges
     truth, detections = crowded_streets(height=1080)
     write_json(paths.annotations("val"), truth, indent=None)
-    stamps = {"config_hash": "0" * 16, "fingerprint": truth["info"]["fingerprint"]}
-    predicted = {**stamps, "detections": detections}
+    for split in ("train", "val"):
+        write_json(paths.about(split), truth["info"])
+    made = {"stamp": stamp(context, run), "provenance": collect_provenance(datetime.now(UTC))}
+    fingerprint = truth["info"]["fingerprint"]
+    predicted = {**made, "fingerprint": fingerprint, "detections": detections}
     write_json(paths.run(run, "predictions.json"), predicted, indent=None)
     training = {
         "initial_weights": "scratch",
@@ -81,17 +86,16 @@ def test_argoverse_hds_validation_set_is_scored_in_a_minute(request, tmp_path):
         "duration_s": 1.0,
         "images_per_s": None,
     }
-    stamp = {"config_hash": "0" * 16, "training": training}
-    write_json(paths.run(run, "train.json"), stamp)
+    write_json(paths.run(run, "train.json"), {**made, "training": training})
     del truth, detections, predicted
     begin = time.perf_counter()
-    score(run, paths)
+    score(context, run)
     took = time.perf_counter() - begin
-    content = read_metrics(paths.run(run, "metrics.json"))
+    content = read_metrics(paths.run(run, "metrics.json"), context.task)
     assert content["dataset"]["images"] == IMAGES
     assert sum(content["size_bins"]["boxes"]) > 15 * IMAGES
     assert 5 < content["metrics"]["AP"] < 95
     assert len(content["jackknife"]["metrics"]["AP_S_rel"]) == SEQUENCES
-    peak = content["provenance"]["peak_memory_mib"]
+    peak = content["provenance"]["score"]["peak_memory_mib"]
     print(f"\nscored {IMAGES} images in {took:.1f} s, {peak:.0f} MiB at most")
     assert took < LIMIT_S

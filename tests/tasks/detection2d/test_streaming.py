@@ -10,12 +10,13 @@ import torch
 from PIL import Image
 
 import lzu
+from lzu.engine.predict import predict
+from lzu.engine.trained import load_trained
 from lzu.errors import UserError
-from lzu.experiments.paths import Paths
 from lzu.experiments.run import Run
-from lzu.tasks.detection2d.predict import load_trained, predict, validation_set
+from lzu.tasks.detection2d.build import validation_set
 from lzu.tasks.detection2d.streaming import find_sequence, stream, watch
-from tests.prepared import copy_of
+from tests.prepared import copied
 from tests.tasks.detection2d.untrained import save_untrained
 
 RUN = Run("smoke", "detection2d", "lzu_adaptive", 1.0, 0.5, 0)
@@ -23,17 +24,18 @@ METHODS = ("lzu_fixed", "lzu_adaptive", "lzu_learned", "fovea")
 
 
 @pytest.fixture(scope="module")
-def paths(suite, results, tmp_path_factory):
-    paths = Paths(suite, copy_of(results, tmp_path_factory.mktemp("stream")))
+def watched(context, tmp_path_factory):
+    """With weights of every method."""
+    context = copied(context, tmp_path_factory.mktemp("stream"))
     for method in (*METHODS, "uniform"):
-        save_untrained(suite, replace(RUN, method=method), paths)
-    return paths
+        save_untrained(context, replace(RUN, method=method))
+    return context
 
 
 @pytest.fixture(scope="module")
-def streamed(suite, paths):
-    out = paths.results / "a.npz"
-    stream(suite, RUN, paths, sequence=0, frames=4, out=out, picture_score=0.02, fps=5)
+def streamed(watched):
+    out = watched.results / "a.npz"
+    stream(watched, RUN, sequence=0, frames=4, out=out, picture_score=0.02, fps=5)
     with np.load(out) as content:
         return {name: content[name] for name in content.files}
 
@@ -45,10 +47,10 @@ def rows(streamed, name, frame):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_is_told_is_what_the_detector_used(suite, paths, method):
+def test_what_is_told_is_what_the_detector_used(watched, method):
     """Its zoom is overheard: in each frame what it used to detect, then what is told of it."""
     run = replace(RUN, method=method)
-    model = load_trained(suite, run, paths)
+    model = load_trained(watched, run)
     lens = model.resampler.lens
     heard = []
 
@@ -58,9 +60,9 @@ def test_what_is_told_is_what_the_detector_used(suite, paths, method):
         return zoomed, warp
 
     lens.zoom = overheard
-    content = json.loads(paths.annotations("val").read_text())
+    content = json.loads(watched.paths.annotations("val").read_text())
     _, images = find_sequence(content, 0, "val.json")
-    told = list(watch(model, validation_set(suite, run, paths), images[:3]))
+    told = list(watch(model, validation_set(watched, run), images[:3]))
     assert [sample.img_id for sample, _ in told] == images[:3]
     assert len(heard) == 6
     for used, again, (_, frame) in zip(heard[::2], heard[1::2], told, strict=True):
@@ -75,8 +77,8 @@ def test_what_is_told_is_what_the_detector_used(suite, paths, method):
     assert moves == (method in ("lzu_adaptive", "lzu_learned"))
 
 
-def test_frames_are_in_order_and_follow_the_detections_before(suite, streamed):
-    adaptive = suite.detection2d.adaptive
+def test_frames_are_in_order_and_follow_the_detections_before(watched, streamed):
+    adaptive = watched.settings.adaptive
     assert streamed["fid"].tolist() == [0, 1, 2, 3]
     assert streamed["saliency"].shape == (4, 31, 51)
     assert streamed["x"].shape == (4, 51)
@@ -105,9 +107,9 @@ def test_frames_are_in_order_and_follow_the_detections_before(suite, streamed):
     assert about["provenance"]["torch"]
 
 
-def test_it_finds_what_prediction_finds(suite, paths, streamed):
-    predict(suite, RUN, paths)
-    found = json.loads(paths.run(RUN, "predictions.json").read_text())["detections"]
+def test_it_finds_what_prediction_finds(watched, streamed):
+    predict(watched, RUN)
+    found = json.loads(watched.paths.run(RUN, "predictions.json").read_text())["detections"]
     for t, image in enumerate(streamed["image_id"]):
         own = rows(streamed, "detections", t).astype(float)
         expected = [one for one in found if one["image_id"] == image]
@@ -118,18 +120,18 @@ def test_it_finds_what_prediction_finds(suite, paths, streamed):
         assert own[:, :2] == pytest.approx(corners, abs=1e-3)
 
 
-def test_the_picture_moves(paths, streamed):
-    with Image.open(paths.results / "a.gif") as picture:
+def test_the_picture_moves(watched, streamed):
+    with Image.open(watched.results / "a.gif") as picture:
         assert picture.n_frames == 4
 
 
-def test_the_suite_s_settings_are_the_default(suite, config, paths):
+def test_the_suite_s_settings_are_the_default(watched, config):
     from lzu.cli import main
 
-    arguments = ["--config", config, "--results", paths.results, "--method", "lzu_fixed"]
+    arguments = ["--config", config, "--results", watched.results, "--method", "lzu_fixed"]
     arguments += ["--to", "0.5", "--frames", "2"]
     assert main(["stream", *map(str, arguments)]) == 0
-    out = paths.stream(replace(RUN, method="lzu_fixed"), suite.detection2d.stream.sequence)
+    out = watched.paths.stream(replace(RUN, method="lzu_fixed"), watched.settings.stream.sequence)
     with np.load(out) as content:
         assert len(content["fid"]) == 2
         assert np.array_equal(content["saliency"][0], content["saliency"][1])
@@ -153,10 +155,10 @@ def test_a_sequence_without_a_name_has_its_folder_s():
     assert find_sequence({**CONTENT, "sequences": []}, "val/z", "val.json")[0] == 2
 
 
-def test_bad_input_is_one_clear_error(suite, paths, tmp_path):
-    def attempt(run=RUN, given=paths, **settings):
+def test_bad_input_is_one_clear_error(watched, tmp_path):
+    def attempt(run=RUN, given=watched, **settings):
         settings = {"sequence": 0, "frames": 2, "out": tmp_path / "s.npz", **settings}
-        stream(suite, run, given, **settings)
+        stream(given, run, **settings)
 
     with pytest.raises(UserError, match=r"no sequence '7'.*0 \(synthetic-val-0000\)"):
         attempt(sequence=7)
@@ -166,7 +168,7 @@ def test_bad_input_is_one_clear_error(suite, paths, tmp_path):
         attempt(out=tmp_path / "s.gif")
     with pytest.raises(UserError, match="above 0"):
         attempt(frames=0)
-    shutil.copytree(paths.root / "data", tmp_path / "smoke" / "data")
+    shutil.copytree(watched.paths.root / "data", tmp_path / "smoke" / "data")
     with pytest.raises(UserError, match=r"checkpoint\.pth: no such checkpoint"):
-        attempt(given=Paths(suite, tmp_path))
+        attempt(given=replace(watched, results=tmp_path))
     assert not (tmp_path / "s.npz").exists()

@@ -10,33 +10,38 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
-from lzu.experiments.config import load_suite
-from lzu.experiments.paths import Paths
+from lzu.engine.build import enter_scope
+from lzu.experiments.context import Context
 from lzu.experiments.run import Run
+from lzu.experiments.suite import load_suite
 from lzu.results.prior import Prior, save_prior
-from lzu.tasks.detection2d.build import enter_mmdet, model_config
+from lzu.tasks import TASKS
+from lzu.tasks.detection2d.build import model_config
+from lzu.tasks.detection2d.plan import spec
+from lzu.tasks.detection2d.task import DETECTION2D
 
 SMOKE = "config/smoke.yaml"
 
 
 @pytest.fixture
 def suite(request):
-    return load_suite(request.config.rootpath / SMOKE)
+    return load_suite(request.config.rootpath / SMOKE, TASKS)
 
 
 @pytest.fixture
-def paths(suite, tmp_path):
-    return Paths(suite, tmp_path)
+def context(suite, tmp_path):
+    """The suite's detection, without any file."""
+    return Context(suite, DETECTION2D, tmp_path)
 
 
 @pytest.fixture
-def write_prior(suite, paths):
+def write_prior(context):
     """Write a prior with the given saliency (h, w) where the suite expects it."""
 
     def write(saliency, native_size=None):
         saliency = np.asarray(saliency, dtype=np.float32)[None, None]
-        parameters = {"native_size": list(native_size or suite.detection2d.dataset.native_size)}
-        path = paths.prior(suite.detection2d.prior)
+        parameters = {"native_size": list(native_size or context.settings.dataset.native_size)}
+        path = context.paths.prior(spec(context.settings.prior))
         save_prior(path, Prior(saliency / saliency.sum(), parameters, {}))
         return path
 
@@ -44,14 +49,14 @@ def write_prior(suite, paths):
 
 
 @pytest.fixture
-def build(suite, paths):
+def build(context):
     """Build the detector of a method at a scale, with the same weights for every method."""
 
     def built(method, scale=0.5):
-        enter_mmdet()
+        enter_scope(context)
         torch.manual_seed(0)
-        run = Run(suite.suite, "detection2d", method, 1.0, scale, 0)
-        return MODELS.build(model_config(suite, run, paths)).eval()
+        run = Run(context.suite.suite, "detection2d", method, 1.0, scale, 0)
+        return MODELS.build(model_config(context, run)).eval()
 
     return built
 

@@ -1,15 +1,21 @@
 """Adaptive saliency in the mmdet adapter: whose boxes it is made of, in training and after."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 
 import lzu
+from lzu.experiments.identity import training_identity
 from lzu.tasks.detection2d.adaptive import Cascade, no_detections, salient_boxes
+from lzu.tasks.detection2d.build import model_config
 from lzu.tasks.detection2d.jitter import JitterSeed, jitter_boxes
+from lzu.tasks.detection2d.model import ResampledSingleStageDetector
+from tests.prepared import changed
 
 
 def instances(boxes, scores=None):
@@ -83,11 +89,11 @@ def test_every_item_of_a_batch_has_a_warp_of_its_own(model, given):
                 torch.testing.assert_close(a[one], b, rtol=1e-4, atol=1e-4)
 
 
-def test_saliency_is_the_density_of_the_boxes_in_native_pixels(model, suite):
+def test_saliency_is_the_density_of_the_boxes_in_native_pixels(model, context):
     boxes = torch.tensor([[20.0, 30.0, 60.0, 80.0], [200.0, 100.0, 230.0, 120.0]])
-    adaptive = suite.detection2d.adaptive
+    adaptive = context.settings.adaptive
     expected = lzu.Warp.from_saliency(
-        lzu.saliency.from_boxes(boxes, suite.detection2d.dataset.native_size),
+        lzu.saliency.from_boxes(boxes, context.settings.dataset.native_size),
         fwhm=adaptive.fwhm,
     )
     found = model.resampler.lens.warp([boxes])
@@ -174,6 +180,140 @@ def test_the_cascade_s_own_pass_leaves_no_trace_in_the_model(model, given):
         sum(sum(value) for value in losses.values()).backward()
         assert model.backbone.conv1.weight.grad is not None
     assert counts == [1, 2]
+
+
+@pytest.fixture
+def preceded(model, given, monkeypatch):
+    """Simulate what precedes samples of many seeds, in training; the losses are left out.
+
+    Returns seed -> (boxes, scores) that the sample's saliency is made of.
+    """
+    monkeypatch.setattr(ResampledSingleStageDetector, "loss", lambda *_: {})
+    _, [sample, _] = given
+
+    def simulate(seeds, share, cascade=False):
+        model.uniform_share, model.cascade = share, cascade
+        samples = [copy.deepcopy(sample) for _ in seeds]
+        for seed, one in zip(seeds, samples, strict=True):
+            del one.previous_instances
+            one.set_metainfo({"jitter_seed": seed})
+        model.train().loss(None, samples)
+        own = [one.previous_instances for one in samples]
+        return {seed: (one.bboxes, one.scores) for seed, one in zip(seeds, own, strict=True)}
+
+    return simulate
+
+
+@pytest.fixture
+def truth(model, given):
+    """The boxes, in native pixels, of the samples that are `preceded`."""
+    return model.frames.to_native(given[1][0].gt_instances.bboxes)
+
+
+def equal(found, boxes, scores):
+    return torch.equal(found[0], boxes) and torch.equal(found[1], scores)
+
+
+def test_at_share_0_no_image_is_seen_uniformly(model, preceded, truth):
+    assert model.uniform_share == 0
+    model.jitter = (7.5, 3.0)
+    for seed, found in preceded(range(200), 0.0).items():
+        expected = jitter_boxes(truth, seed, model.jitter, model.frames.native)
+        assert equal(found, expected, torch.ones(2))
+
+
+def uniform_seeds(found):
+    """The seeds of the images that nothing precedes."""
+    return {seed for seed, (boxes, scores) in found.items() if len(boxes) == len(scores) == 0}
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_a_share_of_the_images_is_seen_uniformly_and_the_others_as_without(preceded, share):
+    seeds = range(2000)
+    found, without = preceded(seeds, share), preceded(seeds, 0.0)
+    uniform = uniform_seeds(found)
+    # within four standard deviations
+    deviation = (share * (1 - share) / len(seeds)) ** 0.5
+    assert len(uniform) / len(seeds) == pytest.approx(share, abs=4 * deviation)
+    for seed in set(seeds) - uniform:
+        assert equal(found[seed], *without[seed])
+    assert all(boxes.shape == (0, 4) for boxes, _ in (found[seed] for seed in uniform))
+
+
+def test_which_images_are_seen_uniformly_follows_from_the_jitter_s_seed_alone(preceded):
+    """Not from their order, nor from what was drawn before: a resumed training does the same."""
+    whole = preceded(range(200), 0.3)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    resumed = preceded(range(199, 99, -1), 0.3)
+    for seed, found in resumed.items():
+        assert equal(found, *whole[seed])
+    assert 0 < len(uniform_seeds(resumed)) < 100
+    # nor is it drawn of a generator that others draw of
+    state = np.random.get_state()[1].copy(), torch.get_rng_state()
+    preceded(range(10), 0.3)
+    assert np.array_equal(np.random.get_state()[1], state[0])
+    assert torch.equal(torch.get_rng_state(), state[1])
+
+
+def test_the_cascade_sees_the_same_images_uniformly_in_both_passes(model, preceded, monkeypatch):
+    model.jitter = (7.5, 3.0)
+    found = instances([[20, 30, 60, 80], [200, 100, 230, 120], [5, 5, 25, 40]], [0.9, 0.8, 0.4])
+    first = {}
+
+    def detect(images, samples):
+        for sample in samples:
+            own = sample.previous_instances
+            first[sample.jitter_seed] = own.bboxes, own.scores
+            sample.pred_instances = found.clone()
+        return samples
+
+    monkeypatch.setattr(model, "predict", detect)
+    seeds = range(300)
+    second = preceded(seeds, 0.3, cascade=True)
+    before = preceded(seeds, 0.3)
+    for seed in seeds:
+        assert equal(first[seed], *before[seed])
+    uniform = uniform_seeds(second)
+    assert uniform == uniform_seeds(first)
+    assert 0 < len(uniform) < len(seeds)
+    for seed in set(seeds) - uniform:
+        expected = jitter_boxes(found.bboxes, seed, model.jitter, model.frames.native)
+        assert equal(second[seed], expected, found.scores)
+
+
+def test_an_image_that_nothing_precedes_is_trained_on_as_by_the_uniform_detector(
+    build, model, given
+):
+    images, samples = given
+    # the other's weights, whose classifier the fixture multiplied
+    uniform = build("uniform").train()
+    model.load_state_dict(uniform.state_dict())
+    jittered = model.train().loss(images, samples)
+    model.uniform_share = 1 - 1e-9
+    losses, expected = model.loss(images, samples), uniform.loss(images, samples)
+    for name, levels in expected.items():
+        torch.testing.assert_close(sum(losses[name]), sum(levels), rtol=1e-3, atol=1e-3)
+    boxes, other = (sum(one["loss_bbox"]).item() for one in (jittered, expected))
+    assert boxes != pytest.approx(other, rel=2e-3)
+
+
+def test_a_variant_has_the_share_of_its_options(context):
+    methods = context.settings.methods
+    own = methods["lzu_adaptive"].model_copy(update={"variants": ({"uniform_share": 0.1},)})
+    given = changed(context, methods={**methods, "lzu_adaptive": own})
+    runs = [run for run in given.main_runs if (run.method, run.seed) == ("lzu_adaptive", 0)]
+    plain, variant = runs
+    assert (plain.options, variant.options) == ((), (("uniform_share", "0.1"),))
+    assert variant.variant == "1-0.5/uniform_share=0.1"
+    blocks = [model_config(given, run) for run in runs]
+    assert [block.pop("uniform_share") for block in blocks] == [0, 0.1]
+    assert blocks[0] == blocks[1]
+    assert MODELS.build(model_config(given, variant)).uniform_share == 0.1
+    identities = [training_identity(given, run) for run in runs]
+    assert identities[0]["run"] != identities[1]["run"]
+    assert identities[1]["adaptive"].pop("uniform_share") == 0.1
+    assert identities[0]["adaptive"] == identities[1]["adaptive"]
 
 
 def test_flipped_images_get_flipped_saliency(model):

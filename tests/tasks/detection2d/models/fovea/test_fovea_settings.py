@@ -9,9 +9,10 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
 import lzu
+from lzu.engine.build import enter_scope
 from lzu.errors import UserError
 from lzu.experiments.run import Run
-from lzu.tasks.detection2d.build import enter_mmdet, model_config
+from lzu.tasks.detection2d.build import model_config
 from lzu.tasks.detection2d.fovea.detector import as_fovea
 from lzu.tasks.detection2d.fovea.frame import ZoomedFeatures, ZoomedFrame
 from lzu.tasks.detection2d.fovea.head import FOVEAHeadMixin, FOVEARetinaHead
@@ -25,13 +26,13 @@ from tests.tasks.detection2d.models.fovea.fovea_oracles import (
 )
 
 
-def test_any_plain_anchor_head_can_be_one():
+def test_any_plain_anchor_head_can_be_one(context):
     """Softmax, Smooth L1 and a random sampler: nothing of RetinaNet is taken for granted."""
 
     class FOVEAAnchorHead(FOVEAHeadMixin, AnchorHead):
         pass
 
-    enter_mmdet()
+    enter_scope(context)
     settings = {
         "num_classes": 3,
         "in_channels": 4,
@@ -98,11 +99,11 @@ def test_features_that_do_not_say_their_frame_are_refused(build_fovea):
 
 
 @pytest.mark.parametrize("method", ["uniform", "lzu_fixed"])
-def test_settings_that_do_not_fit_are_named(suite, paths, write_prior, scale, method):
+def test_settings_that_do_not_fit_are_named(context, write_prior, scale, method):
     write_prior(peaked())
-    enter_mmdet()
-    run = Run(suite.suite, "detection2d", method, 1.0, scale, 0)
-    block = model_config(suite, run, paths)
+    enter_scope(context)
+    run = Run(context.suite.suite, "detection2d", method, 1.0, scale, 0)
+    block = model_config(context, run)
     if method == "uniform":
         with pytest.raises(UserError, match=r"resampler\.kind"):
             MODELS.build(as_fovea(block))
@@ -115,8 +116,8 @@ def test_settings_that_do_not_fit_are_named(suite, paths, write_prior, scale, me
         as_fovea(block)
 
 
-def test_as_fovea_twice_is_as_once(suite, paths, write_prior, scale):
+def test_as_fovea_twice_is_as_once(context, write_prior, scale):
     write_prior(peaked())
-    run = Run(suite.suite, "detection2d", "lzu_fixed", 1.0, scale, 0)
-    block = as_fovea(as_fovea(model_config(suite, run, paths)))
+    run = Run(context.suite.suite, "detection2d", "lzu_fixed", 1.0, scale, 0)
+    block = as_fovea(as_fovea(model_config(context, run)))
     assert isinstance(MODELS.build(block).bbox_head, FOVEARetinaHead)
