@@ -17,7 +17,8 @@ from benchmarks.results import (
 from benchmarks.table import benchmark_table
 from lzu.errors import UserError
 from lzu.files import write_json
-from lzu.results.collect import find_result_files
+from lzu.results.collect import kept_files
+from lzu.tasks import TASKS
 
 OPERATION = [0.0010, 0.0011, 0.0009, 0.0010, 0.0012, 0.0010, 0.0008]
 
@@ -236,5 +237,6 @@ def test_collecting_a_suite_passes_them_by(value, tmp_path):
     write_json(kept_path(tmp_path, value, complete=True), value)
     write_json(tmp_path / "benchmarks" / "constructed" / "cpu.json", value)
     for suite in ("demo", "benchmarks"):
-        for mode in ("compute", "cached"):
-            assert find_result_files(tmp_path, suite, mode) == ([], [])
+        for folder in (tmp_path / suite, tmp_path / "measured" / suite):
+            for task in TASKS:
+                assert kept_files(folder, task) == ([], [])

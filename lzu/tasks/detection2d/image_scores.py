@@ -98,11 +98,6 @@ def image_aps(found: Sequence[Found], truths: Sequence[Truth]) -> list[float | N
     return [_ap(*one) for one in zip(matches, truths, strict=True)]
 
 
-def image_ap(found: Found, truth: Truth) -> float | None:
-    """`image_aps` of one image."""
-    return image_aps([found], [truth])[0]
-
-
 def _ap(matches: NDArray[np.integer], truth: Truth) -> float | None:
     if not truth.count:
         return None

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from lzu.tasks.detection2d.image_scores import image_aps
+
 CATEGORIES = (1, 3, 4)
 """Of them the last has no boxes in most scenes."""
 
@@ -77,6 +79,11 @@ def evaluated(truth, detections, ranges, thresholds=None):
         evaluation.evaluate()
         evaluation.accumulate()
     return evaluation
+
+
+def image_ap(found, truth):
+    """Of one image alone, ours."""
+    return image_aps([found], [truth])[0]
 
 
 def precision_of(evaluation):
