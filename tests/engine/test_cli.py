@@ -7,8 +7,8 @@ from dataclasses import fields
 import pytest
 
 from lzu.cli import main
-from lzu.tasks.detection2d import cases, streaming
-from lzu.tasks.detection2d.cases import Choice
+from lzu.tasks.detection2d.drawing import cases, streaming
+from lzu.tasks.detection2d.drawing.cases import Choice
 
 
 def test_it_imports_nothing_whose_threads_must_be_bounded_first():

@@ -18,16 +18,16 @@ from lzu.report.pictures.cases import Case, write_cases
 from lzu.results.predictions import read_predictions
 from lzu.tasks.detection2d.adaptive import no_detections
 from lzu.tasks.detection2d.build import validation_set
-from lzu.tasks.detection2d.case_choice import (
+from lzu.tasks.detection2d.drawing.case_choice import (
     LEAST_BOXES,
     ImageScore,
     pick_cases,
     score_images,
     write_scores,
 )
-from lzu.tasks.detection2d.image_scores import Found, Truth, outcome
+from lzu.tasks.detection2d.drawing.views import SHOWN_SCORE, View, lens_of, view
 from lzu.tasks.detection2d.online import index_of_image, validation_sequences
-from lzu.tasks.detection2d.views import SHOWN_SCORE, View, lens_of, view
+from lzu.tasks.detection2d.scoring.image_scores import Found, Truth, outcome
 
 INVERSE_LINES = (97, 129)
 """T^-1 is drawn through so many points each way."""

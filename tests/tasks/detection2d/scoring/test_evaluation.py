@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 
 from lzu.errors import UserError
-from lzu.tasks.detection2d.evaluation import evaluate, precision
-from lzu.tasks.detection2d.jackknife import leave_one_out, sequence_groups
-from lzu.tasks.detection2d.sizes import image_height, relative_ranges, size_ranges
-from tests.tasks.detection2d.reference import evaluated, precision_of, scenes
+from lzu.tasks.detection2d.scoring.evaluation import evaluate, precision
+from lzu.tasks.detection2d.scoring.jackknife import leave_one_out, sequence_groups
+from lzu.tasks.detection2d.scoring.sizes import image_height, relative_ranges, size_ranges
+from tests.tasks.detection2d.scoring.reference import evaluated, precision_of, scenes
 
 RANGES = np.array([(0, 1e10), (0, 4), (4, 12), (12, 1e10), (2.5, 2.5)])
 

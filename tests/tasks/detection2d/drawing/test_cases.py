@@ -14,11 +14,11 @@ from lzu.engine.trained import load_trained
 from lzu.errors import UserError
 from lzu.experiments.run import Run
 from lzu.results.prior import load_prior
-from lzu.tasks.detection2d.cases import draw_cases, read_found, read_truth, view_images
+from lzu.tasks.detection2d.drawing.cases import draw_cases, read_found, read_truth, view_images
 from lzu.tasks.detection2d.online import validation_sequences
 from lzu.tasks.detection2d.pictures import pictured_case, pictured_stream
 from tests.prepared import changed, copied
-from tests.tasks.detection2d.reference import image_ap
+from tests.tasks.detection2d.scoring.reference import image_ap
 from tests.tasks.detection2d.untrained import save_predictions, save_untrained
 
 RUN = Run("smoke", "detection2d", "lzu_fixed", 1.0, 0.5, 0)

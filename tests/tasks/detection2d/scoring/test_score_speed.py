@@ -1,6 +1,6 @@
 """Scoring predictions of the size of Argoverse-HD's validation set, the whole verb with its files.
 
-`pytest -m slow tests/tasks/detection2d/test_score_speed.py -s` prints how long it took.
+`pytest -m slow tests/tasks/detection2d/scoring/test_score_speed.py -s` prints how long it took.
 """
 
 import time

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 import lzu
-from lzu.tasks.detection2d.frame import busiest_frame, busy_frame
+from lzu.tasks.detection2d.drawing.frame import busiest_frame, busy_frame
 
 
 def test_the_busiest_frame_comes_with_its_boxes(context):

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lzu.errors import UserError
-from lzu.tasks.detection2d.coco import MOST_DETECTIONS, THRESHOLDS, average_of_curve
-from lzu.tasks.detection2d.matching import Boxes, Objects, match
+from lzu.tasks.detection2d.scoring.coco import MOST_DETECTIONS, THRESHOLDS, average_of_curve
+from lzu.tasks.detection2d.scoring.matching import Boxes, Objects, match
 
 # What became of a detection: it is a mistake, found an object that counts, or bears on nothing (it
 # found a crowd or an object outside of the range, or found none and is itself outside).

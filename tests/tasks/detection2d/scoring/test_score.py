@@ -10,12 +10,12 @@ from lzu.errors import UserError
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_json
 from lzu.results.schema import read_metrics
-from lzu.tasks.detection2d.evaluation import evaluate, precision
 from lzu.tasks.detection2d.metrics import COCO
-from lzu.tasks.detection2d.score import average_precision
-from lzu.tasks.detection2d.sizes import COCO_RANGES, size_ranges
+from lzu.tasks.detection2d.scoring.evaluation import evaluate, precision
+from lzu.tasks.detection2d.scoring.score import average_precision
+from lzu.tasks.detection2d.scoring.sizes import COCO_RANGES, size_ranges
 from tests.prepared import copied
-from tests.tasks.detection2d.reference import evaluated, precision_of
+from tests.tasks.detection2d.scoring.reference import evaluated, precision_of
 from tests.tasks.detection2d.untrained import save_predictions, save_record
 
 RUN = Run("smoke", "detection2d", "uniform", 1.0, 0.5, 0)

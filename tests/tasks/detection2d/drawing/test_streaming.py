@@ -15,7 +15,7 @@ from lzu.engine.trained import load_trained
 from lzu.errors import UserError
 from lzu.experiments.run import Run
 from lzu.tasks.detection2d.build import validation_set
-from lzu.tasks.detection2d.streaming import find_sequence, stream, watch
+from lzu.tasks.detection2d.drawing.streaming import find_sequence, stream, watch
 from tests.prepared import copied
 from tests.tasks.detection2d.untrained import save_untrained
 

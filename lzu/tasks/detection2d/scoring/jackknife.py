@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lzu.tasks.detection2d.coco import percent
-from lzu.tasks.detection2d.evaluation import Evaluation, precision
+from lzu.tasks.detection2d.scoring.coco import percent
+from lzu.tasks.detection2d.scoring.evaluation import Evaluation, precision
 
 MOST_GROUPS = 24
 

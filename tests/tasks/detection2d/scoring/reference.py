@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from lzu.tasks.detection2d.image_scores import image_aps
+from lzu.tasks.detection2d.scoring.image_scores import image_aps
 
 CATEGORIES = (1, 3, 4)
 """Of them the last has no boxes in most scenes."""

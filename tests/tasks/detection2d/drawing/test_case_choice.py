@@ -9,8 +9,13 @@ from matplotlib.collections import LineCollection, PatchCollection
 from lzu.errors import UserError
 from lzu.report.pictures.cases import BOX_STYLE, Case, cases_figure, write_cases
 from lzu.report.pictures.warps import uniform_nodes
-from lzu.tasks.detection2d.case_choice import ImageScore, pick_cases, score_images, write_scores
-from lzu.tasks.detection2d.image_scores import Found, Truth, outcome
+from lzu.tasks.detection2d.drawing.case_choice import (
+    ImageScore,
+    pick_cases,
+    score_images,
+    write_scores,
+)
+from lzu.tasks.detection2d.scoring.image_scores import Found, Truth, outcome
 
 
 def scored(*gains, boxes=5):

@@ -1,11 +1,11 @@
 """The images where a method gains and loses most against uniform, by a rule (Figure 6).
 
-An image's gain is its AP (see `lzu.tasks.detection2d.image_scores`) with the method minus that with
-uniform, both of one seed. Images with fewer than `LEAST_BOXES` boxes to find do not take part,
-because there a single box decides; nor do those with none, which have no AP. Success cases are the
-images of the largest gains, failure cases those of the largest losses; of equal ones that with the
-lower image id. All images' numbers are written beside the picture, so that the choice can be
-checked.
+An image's gain is its AP (see `lzu.tasks.detection2d.scoring.image_scores`) with the method minus
+that with uniform, both of one seed. Images with fewer than `LEAST_BOXES` boxes to find do not take
+part, because there a single box decides; nor do those with none, which have no AP. Success cases
+are the images of the largest gains, failure cases those of the largest losses; of equal ones that
+with the lower image id. All images' numbers are written beside the picture, so that the choice can
+be checked.
 """
 
 import csv
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lzu.errors import UserError
 from lzu.files import write_text
-from lzu.tasks.detection2d.image_scores import Found, Truth, image_aps
+from lzu.tasks.detection2d.scoring.image_scores import Found, Truth, image_aps
 
 LEAST_BOXES = 3
 """Boxes that an image must have to be picked."""

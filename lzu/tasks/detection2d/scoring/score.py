@@ -8,10 +8,10 @@ import numpy as np
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import read_json
-from lzu.tasks.detection2d.coco import percent
-from lzu.tasks.detection2d.evaluation import Evaluation, Precision, evaluate, precision
-from lzu.tasks.detection2d.jackknife import Metric, leave_one_out, sequence_groups
-from lzu.tasks.detection2d.sizes import (
+from lzu.tasks.detection2d.scoring.coco import percent
+from lzu.tasks.detection2d.scoring.evaluation import Evaluation, Precision, evaluate, precision
+from lzu.tasks.detection2d.scoring.jackknife import Metric, leave_one_out, sequence_groups
+from lzu.tasks.detection2d.scoring.sizes import (
     COCO_RANGES,
     RELATIVE_EDGES,
     SIZE_EDGES,

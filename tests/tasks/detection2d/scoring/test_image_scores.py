@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from lzu.tasks.detection2d.image_scores import Found, Truth, find, image_aps, outcome
-from tests.tasks.detection2d.reference import CATEGORIES, evaluated, image_ap, scenes
+from lzu.tasks.detection2d.scoring.image_scores import Found, Truth, find, image_aps, outcome
+from tests.tasks.detection2d.scoring.reference import CATEGORIES, evaluated, image_ap, scenes
 
 APART = 10_000
 """Pixels between the classes, so that no box of one meets any of another."""

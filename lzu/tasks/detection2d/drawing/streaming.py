@@ -21,8 +21,8 @@ from lzu.report.pictures.stream import StreamFrame, write_stream_picture
 from lzu.results.provenance import collect_provenance
 from lzu.results.stamps import stamp
 from lzu.tasks.detection2d.build import validation_set
+from lzu.tasks.detection2d.drawing.views import SHOWN_SCORE, View, lens_of, view
 from lzu.tasks.detection2d.online import detect_online, index_of_image
-from lzu.tasks.detection2d.views import SHOWN_SCORE, View, lens_of, view
 
 STREAM_FORMAT = 2
 SHOWN_WIDTH = 640

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lzu.tasks.detection2d.coco import MOST_DETECTIONS, THRESHOLDS, average_of_curve
-from lzu.tasks.detection2d.matching import Boxes, Objects, match
+from lzu.tasks.detection2d.scoring.coco import MOST_DETECTIONS, THRESHOLDS, average_of_curve
+from lzu.tasks.detection2d.scoring.matching import Boxes, Objects, match
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""COCO average precision of detections: matching, sizes, uncertainty over sequences."""
