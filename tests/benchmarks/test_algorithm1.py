@@ -6,7 +6,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.algorithm1 import invert_axes, invert_tiles, invert_tiles_tuned
+from benchmarks.algorithm1 import TOLERANCE, invert_axes, invert_tiles, invert_tiles_tuned
 
 BOTH = pytest.mark.parametrize("invert", [invert_tiles, invert_tiles_tuned])
 
@@ -42,10 +42,14 @@ def forward(nodes: np.ndarray, point: np.ndarray) -> np.ndarray:
     jitter=st.sampled_from([0.0, 0.1, 0.24]),
 )
 @example(seed=0, lattice=(5, 5), size=(9, 13), padding=(0, 0), jitter=0.0)
+@example(seed=15, lattice=(2, 4), size=(15, 4), padding=(0, 0), jitter=0.1)
 @settings(max_examples=60, deadline=None)
 def test_algorithm_1_inverts(invert, seed, lattice, size, padding, jitter):
     nodes = random_nodes(seed, lattice, jitter)
     extent = tuple(max(side - 1 - beyond, 0.5) for side, beyond in zip(size, padding, strict=True))
+    # A cell on the edge of two tiles is given to either, if it lies outside by no more than the
+    # baseline's tolerance (in tiles), and is then moved onto the edge.
+    error = 2e-5 + TOLERANCE / (min(lattice) - 1)
     given_nodes = torch.tensor(nodes[None], dtype=torch.float32)
     inverse = invert(given_nodes, size, extent)[0].numpy()
     assert inverse.shape == (*size, 2)
@@ -55,7 +59,7 @@ def test_algorithm_1_inverts(invert, seed, lattice, size, padding, jitter):
             if cell.max() > 1:
                 np.testing.assert_array_equal(inverse[i, j], 0)
             else:
-                np.testing.assert_allclose(forward(nodes, inverse[i, j]), cell, atol=2e-5)
+                np.testing.assert_allclose(forward(nodes, inverse[i, j]), cell, atol=error)
 
 
 @BOTH

@@ -16,7 +16,7 @@ from lzu.tasks import TASKS
 
 # A suite file given with --configfile replaces the default one: merging the two would leave
 # settings of the one in the other.
-if not set(TASKS) & set(config):
+if not workflow.config_settings.configfiles:
 
     configfile: "config/demo.yaml"
 

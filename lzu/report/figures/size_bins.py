@@ -39,8 +39,8 @@ def size_figure(report: TableReport) -> Figure:
             figure.text(0.5, 0.5, NOTHING, ha="center", color=MUTED)
             return figure
         sizes = next((sizes for sizes in found if sizes.unit == HEIGHTS), found[0])
-        scales = list(dict.fromkeys((c.row.from_scale, c.row.to_scale) for c in sizes.curves))
-        figure = Figure(figsize=(max(5, 1 + 3.6 * len(scales)), 5.6), layout="constrained")
+        scales = _compared(sizes)
+        figure = Figure(figsize=(max(8.5, 1 + 3.6 * len(scales)), 5.6), layout="constrained")
         panels = figure.subplots(2, len(scales), sharex=True, sharey="row", squeeze=False)
         for column, pair in zip(panels.T, scales, strict=True):
             own = [c for c in sizes.curves if (c.row.from_scale, c.row.to_scale) == pair]
@@ -54,6 +54,13 @@ def size_figure(report: TableReport) -> Figure:
         figure.supxlabel(f"√area of the object, {UNIT_TEXTS[sizes.unit]}; {data}", fontsize=9)
         _legend(figure, sizes)
     return figure
+
+
+def _compared(sizes: SizeReport) -> list[tuple[float, float]]:
+    """The pairs of scales at which another method stands beside the baseline; all, if none does."""
+    pairs = [((c.row.from_scale, c.row.to_scale), c.row.method) for c in sizes.curves]
+    others = [pair for pair, method in pairs if method != BASELINE.name]
+    return list(dict.fromkeys(others or [pair for pair, _ in pairs]))
 
 
 def _draw_column(upper: Axes, lower: Axes, sizes: SizeReport, own: Sequence[SizeCurve]) -> None:
@@ -118,7 +125,9 @@ def _name_bins(axes: Axes, sizes: SizeReport) -> None:
     unit = 100 if sizes.unit == HEIGHTS else 1
     edges = ["∞" if math.isinf(edge) else f"{unit * edge:.3g}" for edge in sizes.edges]
     axes.set_xticks(range(len(edges)), edges, fontsize=7.5)
-    axes.set_xlim(0, len(sizes.boxes))
+    # bins without a box, at the ends, have nothing to show
+    filled = [place for place, boxes in enumerate(sizes.boxes) if boxes] or [0]
+    axes.set_xlim(filled[0], filled[-1] + 1)
 
 
 def _legend(figure: Figure, sizes: SizeReport) -> None:
