@@ -17,6 +17,7 @@ import yaml
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 SNAKEFILE = """
+{before}
 import sys as _sys
 from pathlib import Path as _Path
 
@@ -91,8 +92,23 @@ def changed(settings: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]
 def finish(root: Path, folder: Path, suite: str) -> Finished:
     """Finish a suite of `root`/config in `folder`."""
     settings = yaml.safe_load((root / "config" / f"{suite}.yaml").read_text())
-    (folder / "results").mkdir(parents=True)
-    (folder / "results" / "published").symlink_to(root / "results" / "published")
+    return finish_settings(root, folder, settings)
+
+
+def finish_settings(
+    root: Path,
+    folder: Path,
+    settings: dict[str, Any],
+    before: str = "",
+    published: tuple[str, ...] = (),
+) -> Finished:
+    """Finish a suite of these settings; `before` is run ahead of the workflow's own lines, and
+    `published` are names of tables beside the paper's."""
+    (folder / "results" / "published").mkdir(parents=True)
+    for path in (root / "results" / "published").iterdir():
+        (folder / "results" / "published" / path.name).symlink_to(path)
+    for name in published:
+        (folder / "results" / "published" / name).touch()
     (folder / "config").symlink_to(root / "config")
     (folder / "elsewhere").mkdir()
     for name, block in settings.items():
@@ -100,7 +116,7 @@ def finish(root: Path, folder: Path, suite: str) -> Finished:
             block["dataset"]["root"] = str(folder / name)
             (folder / name).mkdir()
     workflow = root / "workflow" / "Snakefile"
-    (folder / "Snakefile").write_text(SNAKEFILE.format(workflow=workflow))
+    (folder / "Snakefile").write_text(SNAKEFILE.format(before=before, workflow=workflow))
     finished = Finished(folder, settings, root / "profiles" / "default")
     # touching needs no core of its own
     finished.snakemake(settings, "before", "--cores", "64", "--quiet", "all")
