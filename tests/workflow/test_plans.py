@@ -53,9 +53,9 @@ def test_the_study_has_the_seeds_that_verdicts_need(plan):
     status, text = plan("--configfile", "config/study.yaml")
     assert status == 0, text
     found = jobs(text)
-    # ten seeds of three methods at 0.5x; five of four others and of seven more pairs of method and
+    # ten seeds of three methods at 0.5x; five of four others, and of seven more pairs of method and
     # scale
-    assert found["train"] == 3 * 10 + 4 * 5 + 6 * 5
+    assert found["train"] == 3 * 10 + 4 * 5 + 7 * 5
     # Table 2: two methods, three models, three scales of images more
     assert found["predict"] == found["score"] == found["train"] + 5 * 2 * 3 * 3
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lzu.experiments.methods import BASELINE
+from lzu.experiments.run import SEARCH
 from lzu.experiments.tables import Column, Row
 from lzu.report.compare.cells import RowResult, TableReport
 from lzu.report.compare.contrasts import Contrast, judge
@@ -68,7 +69,7 @@ class Model:
 def compare_at_equal_latency(report: TableReport) -> tuple[IsoLatency, ...]:
     """Every other method's row against the baseline at its latency, in every score.
 
-    The baseline's models are those of the row's `from` scale and options. Rows that lack a value
+    The baseline's models are those of the row's `from` scale and data. Rows that lack a value
     or a latency are left out; the table itself lists them. Verdicts are corrected for the number of
     all measured comparisons, by both latencies.
     """
@@ -90,8 +91,10 @@ def compare_at_equal_latency(report: TableReport) -> tuple[IsoLatency, ...]:
 
 
 def _comparable(other: Row, row: Row) -> bool:
-    same = (other.from_scale, other.options) == (row.from_scale, row.options)
-    return same and other.method == BASELINE.name
+    """Whether `other` is the baseline on the data of `row`: of its options, the split's alone is of
+    the data, and the rest of the method."""
+    ours = (row.task, row.from_scale, tuple(one for one in row.options if one == SEARCH))
+    return other.method == BASELINE.name and ours == (other.task, other.from_scale, other.options)
 
 
 def _model(row: RowResult, metric: str, published: bool, protocol: str) -> Model | None:

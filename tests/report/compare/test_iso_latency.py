@@ -1,6 +1,7 @@
 """Comparison at equal latency: hand-made fronts, ends, pairs of seeds, and what is written."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 
@@ -94,6 +95,23 @@ def test_without_uniform_models_there_is_nothing_to_compare_with(constructed, tm
     files = constructed.collect(*constructed.write_suite(tmp_path, runs))
     result = found(constructed.compare(files, runs), 0.5)
     assert result.reason == "no model of Uniform with a value and a latency"
+
+
+def test_a_variant_of_a_method_meets_the_same_uniform_models(planned, constructed, tmp_path):
+    """Its options are the method's, not the data's."""
+    own = [run for run in planned if (run.method, run.to_scale) == ("lzu_fixed", 0.5)]
+    variant = [replace(run, options=(("fwhm", "10"),)) for run in own]
+    runs = [*planned, *variant]
+    files = constructed.collect(*constructed.write_suite(tmp_path, runs))
+    both = [
+        r
+        for r in compare_at_equal_latency(constructed.compare(files, runs))
+        if (r.row.method, r.row.to_scale, r.column.metric) == ("lzu_fixed", 0.5, "AP")
+        and (r.published, r.protocol) == (False, "latency_ms")
+    ]
+    assert [r.row.options for r in both] == [(), (("fwhm", "10"),)]
+    assert both[0].baseline == both[1].baseline
+    assert both[1].difference is not None
 
 
 def test_no_comparison_was_declared_so_all_are_corrected(report):
