@@ -29,11 +29,12 @@ smoke: env  ## run every rule once, tiny, from nothing
 	@rm -rf results/smoke data/smoke
 	@CORES=$(CORES) tools/run-suite smoke
 
-lint: env  ## formatters, linters, types, and drift of the settings' documentation
+lint: env  ## formatters, linters, types, and drift of what is written by scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/config_docs.py --check
+	$(BIN)/python tools/readme.py --check
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
 

@@ -39,7 +39,8 @@ def found(context: Context) -> str:
     suite, machine = context.suite.suite, context.suite.machine
     planned = context.plan[table.name]
     report = compare(table, context.task, suite, frame, published, planned, machine)
-    return f"### {context.task.title}\n\n{claims(report)}"
+    kept = f"{len(metrics)} of {len(context.runs)} planned runs are kept."
+    return f"### {context.task.title}\n\n{kept}\n\n{claims(report)}"
 
 
 def written(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lzu.experiments.methods import BASELINE
 from lzu.experiments.tables import Row
 from lzu.report.compare.cells import PairedResult, RowResult, TableReport
-from lzu.report.compare.contrasts import contrast_text
+from lzu.report.compare.contrasts import Contrast, contrast_text
 from lzu.report.compare.iso_latency import IsoLatency, compare_at_equal_latency
 from lzu.report.compare.numbers import estimate_text, number
 from lzu.report.tables.grid import DASH, Grid, to_markdown
@@ -14,8 +14,9 @@ from lzu.report.tables.grid import DASH, Grid, to_markdown
 def claims(report: TableReport) -> str:
     """The headline metric, row by row, as Markdown.
 
-    A row has its value, and its difference from the baseline at the same scales and at the same
-    latency, published and measured, each with its verdict; below stand the table's notes.
+    First, in a line each, what the comparisons at the same scales and at the same latency decide.
+    Then a row has its value, and both differences from the baseline, published and measured, each
+    with its verdict; below stand the table's notes.
     """
     iso = compare_at_equal_latency(report)
     measured = [row for row in report.rows if row.cells[report.headline.metric].measured]
@@ -33,7 +34,32 @@ def claims(report: TableReport) -> str:
         "end to end",
     )
     notes = "\n".join(f"- {note}" for note in report.notes)
-    return f"{to_markdown(Grid(header, (lines,), left=1))}\n\n{notes}\n"
+    table = to_markdown(Grid(header, (lines,), left=1))
+    return f"{_decided(report, iso)}\n\n{table}\n\n{notes}\n"
+
+
+def _decided(report: TableReport, iso: Sequence[IsoLatency]) -> str:
+    """Which methods win, lose and stay undecided, in a line for each comparison."""
+    metric = report.headline.metric
+    same = [(p.row, p.contrast) for p in report.paired if p.column.metric == metric and p.contrast]
+    equal = [
+        (x.row, x.contrast)
+        for x in iso
+        if x.column.metric == metric and x.protocol == "latency_ms" and x.contrast
+    ]
+    return "\n".join(
+        f"- **Against {BASELINE.label} at the same {what}**: {_verdicts(report, found)}."
+        for what, found in (("scale", same), ("latency", equal))
+    )
+
+
+def _verdicts(report: TableReport, found: Sequence[tuple[Row, Contrast]]) -> str:
+    said: dict[str, list[str]] = {}
+    for row, contrast in found:
+        said.setdefault(contrast.verdict, []).append(report.name(row))
+    return (
+        "; ".join(f"{verdict}: {' · '.join(rows)}" for verdict, rows in said.items()) or "nothing"
+    )
 
 
 def _line(report: TableReport, result: RowResult, iso: Sequence[IsoLatency]) -> tuple[str, ...]:
