@@ -106,3 +106,20 @@ def test_wrong_settings_stop_with_one_message(plan, request, tmp_path, change, s
     assert status != 0
     assert said in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("profile", ["gpu", "slurm"])
+def test_profiles_name_rules_that_there_are(plan, request, profile):
+    """Snakemake says nothing of a name that is none, and a job would go without its GPU."""
+    path = request.config.rootpath / "profiles" / profile / "profile.yaml"
+    settings = yaml.safe_load(path.read_text())
+    words = [*settings.get("set-threads", []), *settings["set-resources"]]
+    named = {word.replace("=", ":").partition(":")[0] for word in words}
+    status, text = plan()
+    assert status == 0, text
+    assert named <= set(jobs(text))
+    using_models = {
+        rule for rule in jobs(text) if rule.split("_")[0] in ("time", "cases", "stream")
+    }
+    given = {word.partition(":")[0] for word in settings["set-resources"] if ":gpu=" in word}
+    assert given == {"train", "predict"} | using_models
