@@ -55,6 +55,7 @@ def test_the_study_has_seeds_scales_and_a_variant_of_its_own():
         ("uniform", "1-0.5"): ten,
         ("uniform", "1-0.525"): five,
         ("uniform", "1-0.55"): five,
+        ("uniform", "1-0.6"): five,
         ("uniform", "1-0.75"): five,
         ("lzu_fixed", "1-0.25"): five,
         ("lzu_fixed", "1-0.5"): ten,
