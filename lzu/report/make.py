@@ -1,11 +1,12 @@
 """The report of a task, step by step: collect, tables, figures; and what a suite prints last."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 
 from lzu.errors import UserError
 from lzu.experiments.context import Context
+from lzu.experiments.run import Run
 from lzu.experiments.tables import Table
 from lzu.report import names
 from lzu.report.compare.cells import TableReport
@@ -21,7 +22,7 @@ from lzu.report.tables.iso_latency import write_iso_latency_table
 from lzu.report.tables.level_error import read_published_errors, write_level_error_table
 from lzu.report.tables.size_bins import write_size_table
 from lzu.results.collect import collect, kept_files, read_collected, write_collected
-from lzu.results.keep import kept_runs
+from lzu.results.keep import kept_runs, timing_files
 from lzu.results.schema import read_level_error, read_metrics
 from lzu.results.stamps import stamp
 
@@ -44,18 +45,17 @@ def collect_task(context: Context) -> None:
                 "set mode: compute in the suite file"
             )
     else:
-        metrics = _planned_metrics(context)
-        timings = sorted({context.paths.timing(run) for run in context.timed_runs})
+        # What is kept was found by its stamp.
+        reused = kept_runs(context) if context.suite.reuse else {}
+        metrics, timings = _planned_metrics(context, reused), timing_files(context, reused)
     write_collected(collect(context.task, metrics, timings), context.paths.collected)
 
 
-def _planned_metrics(context: Context) -> list[Path]:
-    """The metrics file of each planned run: its own, or the kept one where the suite reuses it."""
-    # What is kept was found by its stamp.
-    kept = kept_runs(context) if context.suite.reuse else {}
+def _planned_metrics(context: Context, reused: Mapping[Run, Path]) -> list[Path]:
+    """The metrics file of each planned run: its own, or the kept one if it is `reused`."""
     found = []
     for run in context.runs:
-        path = kept.get(run)
+        path = reused.get(run)
         if path is None:
             path = context.paths.run(run, "metrics.json")
             if read_metrics(path, context.task)["stamp"] != stamp(context, run):

@@ -1,7 +1,7 @@
 """Keeping a task's result files under version control, and finding what is kept."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,21 @@ def kept_runs(context: Context) -> dict[Run, Path]:
         if same:
             found[run] = same[0]
     return found
+
+
+def timing_files(context: Context, reused: Mapping[Run, Path]) -> list[Path]:
+    """The timing file of every method and scale: this machine's own, or, of a run that is `reused`
+    (see `kept_runs`), the one that is kept beside it, if there is one."""
+    found = []
+    for run in context.timed_runs:
+        if run in reused:
+            # results/measured/<suite>/<machine>/<path of the run>/metrics.json
+            folder = reused[run].parents[len(run.path.parts)]
+            kept = folder / run.timing_path
+            found += [kept] if kept.is_file() else []
+        else:
+            found.append(context.paths.timing(run))
+    return sorted(set(found))
 
 
 def _remove_stale(context: Context, machines: set[str]) -> int:

@@ -146,11 +146,19 @@ def test_kept_runs_are_reused_where_the_suite_says_so(computed, results):
     computed.paths.run(run, "metrics.json").unlink()
     with pytest.raises(UserError, match="no such file"):
         collect_task(computed)
+    # what is not trained here is not timed here
+    computed.paths.timing(run).unlink()
     reusing = context_of(results.folder, "compute", reuse=True)
     collect_task(reusing)
     frame = read_collected(reusing.paths.collected)
     assert set(frame[frame["kind"] == "score"]["machine"]) == {"elsewhere"}
-    assert set(frame[frame["kind"] == "timing"]["machine"]) == {"constructed"}
+    assert set(frame[frame["kind"] == "timing"]["machine"]) == {"elsewhere"}
+    kept = reusing.paths.suite.measured / "elsewhere" / run.timing_path
+    kept.unlink()
+    collect_task(reusing)
+    later = read_collected(reusing.paths.collected)
+    timed = later[later["kind"] == "timing"]["file"].nunique()
+    assert timed == len(computed.timed_runs) - 1
 
 
 def test_the_suites_machine_chooses_among_what_is_kept(results):

@@ -11,7 +11,7 @@ from lzu.experiments.suite import parse_suite
 from lzu.files import write_text
 from lzu.report.products import products
 from lzu.results.collect import kept_files
-from lzu.results.keep import kept_runs
+from lzu.results.keep import kept_runs, timing_files
 from lzu.tasks import TASKS
 
 # A suite file given with --configfile replaces the default one: merging the two would leave
@@ -247,7 +247,7 @@ def results(name):
         return sum(kept_files(context.paths.suite.measured, name), [])
     reused = REUSED[name]
     scores = [reused.get(run, context.paths.run(run, "metrics.json")) for run in context.runs]
-    return [*scores, *timings(name)]
+    return [*scores, *timing_files(context, reused)]
 
 
 def timings(name):
