@@ -1,9 +1,8 @@
 """What a table is: rows (a method at a pair of scales) by columns, published and measured."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lzu.errors import UserError
 from lzu.experiments.methods import BASELINE, METHODS
 from lzu.experiments.run import SEARCH, Options, Run
 
@@ -129,10 +128,3 @@ def baseline_row(row: Row, rows: Iterable[Row]) -> Row | None:
         if other.method == BASELINE.name and same == (row.task, row.from_scale, row.to_scale):
             return other
     return None
-
-
-def find_table(name: str, tables: Mapping[str, Table]) -> Table:
-    """The table called `name`; UserError for a name that is not among `tables`."""
-    if name not in tables:
-        raise UserError(f"tables: {name!r} is not a known table; choose from {', '.join(tables)}")
-    return tables[name]

@@ -2,9 +2,8 @@
 
 import pytest
 
-from lzu.errors import UserError
 from lzu.experiments.run import Run
-from lzu.experiments.tables import Row, baseline_row, find_table
+from lzu.experiments.tables import Row, baseline_row
 from lzu.tasks import TASKS
 from lzu.tasks.detection2d.tables import TABLE_1, TABLE_2, TABLE_6
 from tests.experiments.suites import CONFIG, changed, detection
@@ -110,9 +109,6 @@ def test_every_planned_run_of_a_suite_is_a_row_of_its_table(smoke):
             assert [row.matches(run) for row in rows].count(True) == 1
 
 
-def test_unknown_column_and_table():
+def test_unknown_column():
     with pytest.raises(KeyError, match="mIoU"):
         TABLE_1.column("mIoU")
-    assert find_table("table1", TABLES) is TABLE_1
-    with pytest.raises(UserError, match="'table99' is not a known table; choose from table1, "):
-        find_table("table99", TABLES)

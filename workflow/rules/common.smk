@@ -144,11 +144,19 @@ def checks(context, part):
     return first(context.paths.findings("train" if part.startswith("search") else part))
 
 
+def prepared(context, *splits):
+    """The annotations of splits, and the small files that tell what they are."""
+    paths = context.paths
+    return [
+        file for split in splits for file in (ordered(paths.annotations(split)), paths.about(split))
+    ]
+
+
 def training_data(wildcards):
     """What a run trains on; where it follows frames, the videos that it will be evaluated on too."""
     context, run = context_of(wildcards), run_of(wildcards)
     split, val, paths = run.split("train"), run.split("val"), context.paths
-    files = [ordered(paths.annotations(split)), paths.about(split), *checks(context, split)]
+    files = [*prepared(context, split), *checks(context, split)]
     if run.about.follows_frames:
         # Before a method is trained that relies on it, the order of validation frames is checked.
         files += [*first(paths.annotations(val)), *checks(context, val)]
@@ -159,21 +167,7 @@ def scored_data(wildcards):
     """What a run is scored on, likewise."""
     context, run = context_of(wildcards), run_of(wildcards)
     split = run.split("val")
-    return [
-        ordered(context.paths.annotations(split)),
-        context.paths.about(split),
-        *checks(context, split),
-    ]
-
-
-def validation_data(context, *more):
-    """The checked validation split of a task, and the `more` ones."""
-    paths = context.paths
-    return [
-        file
-        for split in ("val", *more)
-        for file in (ordered(paths.annotations(split)), paths.about(split))
-    ]
+    return [*prepared(context, split), *checks(context, split)]
 
 
 def weights_of(wildcards):
@@ -289,7 +283,7 @@ def picture_inputs(name, picture):
     context = COMPUTED[name]
     paths = context.paths
     return [
-        *validation_data(context, "train"),
+        *prepared(context, "val", "train"),
         *([paths.prior(context.main_prior)] if picture.prior and context.main_prior else []),
         *(paths.run(run, "checkpoint.pth") for run in picture.runs(context)),
         *(paths.run(run, "predictions.json") for run in picture.predicted(context)),

@@ -102,10 +102,7 @@ rule split:
 rule prior:
     """Dataset-wide saliency of a training split."""
     input:
-        lambda wildcards: [
-            ordered(context_of(wildcards).paths.annotations(wildcards.split)),
-            context_of(wildcards).paths.about(wildcards.split),
-        ],
+        lambda wildcards: prepared(context_of(wildcards), wildcards.split),
     output:
         # its settings are in its name
         ROOT / "priors/{task}/{split}/{prior}.npz",

@@ -89,7 +89,7 @@ for name, context in COMPUTED.items():
             input:
                 [file for run in timed(name) for file in prior_of_run(context, run)],
                 [context.paths.run(run, "checkpoint.pth") for run in timed(name)],
-                validation_data(context),
+                prepared(context, "val"),
             output:
                 timings(name),
             log:
