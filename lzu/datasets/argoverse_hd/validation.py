@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-
 from lzu.datasets.argoverse_hd.classes import CLASSES
 from lzu.datasets.argoverse_hd.layout import IMAGE_FOLDER, WHERE
 from lzu.datasets.argoverse_hd.reader import KEYS, ArgoverseHD, load
 from lzu.datasets.findings import Finding, Report
+from lzu.datasets.images import ImageError, check_image
 from lzu.datasets.sequences import out_of_order
 
 BOX_TOLERANCE = 2.0
@@ -273,20 +272,10 @@ def _files(dataset: ArgoverseHD, how: str, jobs: int) -> Iterator[Finding]:
 def image_problem(path: Path, size: tuple[int, int], how: str) -> tuple[str, str] | None:
     """Kind and description of what is wrong with an image file that should be `size` = (width,
     height), or None."""
+    if how == "none":
+        return None if path.is_file() else ("image_missing", "the image is missing")
     try:
-        if how == "none":
-            return None if path.is_file() else ("image_missing", "the image is missing")
-        with Image.open(path) as image:
-            found = image.size
-            if how == "decode":
-                # A reduced picture still needs every byte of the file, but less arithmetic.
-                image.draft("L", (max(1, found[0] // 8), max(1, found[1] // 8)))
-                image.load()
-    except (FileNotFoundError, IsADirectoryError):
-        return "image_missing", "the image is missing"
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        return "image_unreadable", f"the image cannot be read ({error})"
-    if found != size:
-        listed = f"the annotations say {size[0]} x {size[1]}"
-        return "image_size", f"the image has {found[0]} x {found[1]} pixels, but {listed}"
+        check_image(path, size, decode=how == "decode")
+    except ImageError as error:
+        return error.kind, str(error)
     return None

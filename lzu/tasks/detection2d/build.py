@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.config import Config
 
 # These register the classes that the configs below name.
+import lzu.models.images
 import lzu.tasks.detection2d.adaptive
 import lzu.tasks.detection2d.jitter
 import lzu.tasks.detection2d.model  # noqa: F401  (one mark for all names of `lzu`)
@@ -58,7 +59,7 @@ def dataset_config(context: Context, run: Run, split: str, flip: float) -> dict[
     dataset = context.settings.dataset
     native = dataset.native_size
     given = frame_size(native, run.from_scale)
-    pipeline: list[dict[str, Any]] = [{"type": "LoadImageFromFile"}]
+    pipeline: list[dict[str, Any]] = [{"type": "LZULoadImage"}]
     if split == "train":
         pipeline.append({"type": "LoadAnnotations", "with_bbox": True})
     if given != native:

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 import lzu
+from lzu.datasets.images import read_image
 from lzu.engine.pictures import Frame
-from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.files import read_json
 from lzu.report.pictures.boxes import plot_box_statistics
@@ -42,10 +42,8 @@ def busiest_frame(annotations: Path, root: Path) -> tuple[np.ndarray, np.ndarray
     for box in content["annotations"]:
         boxes[box["image_id"]].append(box["bbox"])
     busiest = max(content["images"], key=lambda image: (len(boxes[image["id"]]), -image["id"]))
-    path = root / busiest["file_name"]
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise UserError(f"{path}: cannot be read as an image; run `lzu prepare` again")
+    size = (busiest["width"], busiest["height"])
+    image = read_image(root / busiest["file_name"], size)
     corners = np.array(boxes[busiest["id"]], dtype=np.float32).reshape(-1, 4)
     corners[:, 2:] += corners[:, :2]
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), corners
