@@ -1,7 +1,7 @@
 """What a validator found, in one report."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lzu.errors import UserError
@@ -41,6 +41,7 @@ class Report:
         dataset, root, split: what was looked at.
         images, annotations: how many there are.
         findings: in order of discovery.
+        not_learned: how many boxes are no objects to learn, by why (see `lzu.datasets.objects`).
     """
 
     dataset: str
@@ -49,6 +50,7 @@ class Report:
     images: int
     annotations: int
     findings: tuple[Finding, ...]
+    not_learned: dict[str, int] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -64,6 +66,9 @@ class Report:
         """Readable report with at most `shown` findings of each kind."""
         head = f"{self.dataset} {self.split} at {self.root}"
         size = f"{self.images} images, {self.annotations} boxes"
+        if left_out := {why: number for why, number in self.not_learned.items() if number}:
+            listed = ", ".join(f"{why.replace('_', ' ')}: {n}" for why, n in left_out.items())
+            size += f" (training and priors leave out {listed})"
         if not self.findings:
             return f"{head}: {size}, nothing wrong"
         errors = len(self.errors)

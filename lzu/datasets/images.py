@@ -119,9 +119,7 @@ def _bytes(path: Path, most: int = -1) -> bytes:
             if not stat.S_ISREG(state.st_mode):
                 raise ImageError("the image is missing (this is no regular file)", "image_missing")
             if state.st_size > MOST_BYTES:
-                raise ImageError(
-                    f"the image's file has {state.st_size:,} bytes, more than {MOST_BYTES:,}: {MEND}"
-                )
+                raise ImageError(f"the image's file is too large ({state.st_size:,} bytes): {MEND}")
             return file.read(most)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise ImageError("the image is missing", "image_missing") from None

@@ -327,7 +327,7 @@ def test_the_small_file_is_what_the_annotations_say_of_themselves(written, tmp_p
     assert about == content["info"]
     assert set(about) == {
         "dataset", "split", "source", "images", "annotations", "clipped_boxes", "dropped_boxes",
-        "fingerprint", "annotations_sha256", "images_sha256",
+        "crowd_boxes", "subpixel_boxes", "fingerprint", "annotations_sha256", "images_sha256",
     }  # fmt: skip
     assert about["annotations"] == len(content["annotations"])
     assert about["fingerprint"] == fingerprint(load(written, "train"))["fingerprint"]

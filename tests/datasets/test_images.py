@@ -235,7 +235,7 @@ def test_what_is_no_regular_file_is_missing(tmp_path):
 def test_a_giant_file_is_not_read(tmp_path):
     with (tmp_path / "a.jpg").open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(ImageError, match="bytes, more than"):
+    with pytest.raises(ImageError, match="is too large"):
         read_image(tmp_path / "a.jpg")
 
 

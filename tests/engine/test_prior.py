@@ -18,11 +18,19 @@ from tests.prepared import lzu as lzu_verb
 METHODS = ("lzu_fixed", "lzu_adaptive")
 
 
+def learned_boxes(content):
+    """Corners of the boxes that training learns from: none under a pixel (the world has no
+    crowds)."""
+    boxes = torch.tensor([a["bbox"] for a in content["annotations"]])
+    learned = boxes[boxes[:, 2:].min(dim=1).values >= 1]
+    assert 0 < len(learned) < len(boxes)
+    return torch.cat([learned[:, :2], learned[:, :2] + learned[:, 2:]], dim=1)
+
+
 def test_prior_is_the_saliency_of_the_training_boxes(context):
     content = json.loads(context.paths.annotations("train").read_text())
     prior = load_prior(context.paths.prior(context.main_prior))
-    boxes = torch.tensor([a["bbox"] for a in content["annotations"]])
-    boxes[:, 2:] += boxes[:, :2]
+    boxes = learned_boxes(content)
     expected = lzu.saliency.from_boxes(boxes, context.settings.dataset.native_size)
     np.testing.assert_allclose(prior.saliency, expected.numpy(), rtol=1e-5)
     assert prior.saliency.sum() == pytest.approx(1, abs=1e-5)
@@ -55,8 +63,7 @@ def test_the_picture_and_what_it_shows_are_written(context):
 def test_a_prior_is_made_with_its_own_amplitude_and_bandwidth(context, tmp_path):
     context = copied(context, tmp_path)
     content = json.loads(context.paths.annotations("train").read_text())
-    boxes = torch.tensor([a["bbox"] for a in content["annotations"]])
-    boxes[:, 2:] += boxes[:, :2]
+    boxes = learned_boxes(content)
     native = context.settings.dataset.native_size
     own = ({"amplitude": 1.0}, {"amplitude": 100.0}, {"amplitude": 1.0, "bandwidth": 32.0})
     found = []
@@ -82,8 +89,7 @@ def test_the_search_s_priors_are_of_its_training_part_alone(context, config, tmp
     given = ("--config", config, "--results", context.results)
     lzu_verb("split", *given)
     part = json.loads(paths.annotations("search_train").read_text())
-    boxes = torch.tensor([a["bbox"] for a in part["annotations"]])
-    boxes[:, 2:] += boxes[:, :2]
+    boxes = learned_boxes(part)
     native = context.settings.dataset.native_size
     searched = [wanted for wanted in context.priors if wanted.split == "search_train"]
     assert {wanted.settings.amplitude for wanted in searched} == {1, 100}

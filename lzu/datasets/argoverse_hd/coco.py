@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
-from lzu.datasets.argoverse_hd.reader import ArgoverseHD, load
-from lzu.datasets.argoverse_hd.validation import BOX_TOLERANCE, box_problem, check
+from lzu.datasets.argoverse_hd.reader import KEYS, ArgoverseHD, load
+from lzu.datasets.argoverse_hd.structure import OPTIONAL, UNREAD
+from lzu.datasets.argoverse_hd.validation import (
+    BOX_KINDS,
+    BOX_TOLERANCE,
+    box_problem,
+    check,
+    clipped,
+)
 from lzu.datasets.findings import Report
+from lzu.datasets.objects import counts
 from lzu.files import write_json, write_text
 
 
@@ -28,35 +36,35 @@ def fingerprint(dataset: ArgoverseHD) -> dict[str, str]:
 def to_coco(dataset: ArgoverseHD, box_tolerance: float = BOX_TOLERANCE) -> dict[str, Any]:
     """The split as COCO detection JSON; expects a validated one.
 
-    `file_name` is relative to the root; sid, fid, name and track are kept. Boxes are clipped to
-    their image; those without area or far outside are left out (validation has told of them).
-    Annotation ids start above 0, because pycocotools takes a match with id 0 for no match.
+    `file_name` is relative to the root. Of the records' keys those that are read are kept (see
+    `structure`), and each box has its own area. Boxes are clipped to their image; those without
+    area or far outside are left out (validation has told of them). The others are all there, also
+    those that are no objects to learn (see `lzu.datasets.objects`). Annotation ids start above 0,
+    because pycocotools takes a match with id 0 for no match.
     """
-    images = [dict(image, file_name=dataset.file_name(image)) for image in dataset.data["images"]]
+    images = [
+        {**_read(image, "images"), "file_name": dataset.file_name(image)}
+        for image in dataset.data["images"]
+    ]
     sizes = {image["id"]: image for image in images}
     lowest = min((record["id"] for record in dataset.data["annotations"]), default=1)
     shift = max(0, 1 - lowest)
-    annotations, clipped, dropped = [], 0, 0
+    annotations, changed, dropped = [], 0, 0
     for record in dataset.data["annotations"]:
         image = sizes[record["image_id"]]
         kind, _ = box_problem(record["bbox"], image, box_tolerance)
-        if kind in ("box_size", "box_outside"):
+        if kind in BOX_KINDS:
             dropped += 1
             continue
-        clipped += kind == "box_clipped"
-        left, top, width, height = record["bbox"]
-        right, bottom = min(left + width, image["width"]), min(top + height, image["height"])
-        left, top = max(left, 0), max(top, 0)
-        width, height = right - left, bottom - top
-        annotations.append(
-            {
-                **record,
-                "id": record["id"] + shift,
-                "bbox": [left, top, width, height],
-                "area": width * height,
-                "iscrowd": int(record.get("iscrowd", 0)),
-            }
-        )
+        changed += kind == "box_clipped"
+        box = clipped(record["bbox"], image)
+        own = {
+            "id": record["id"] + shift,
+            "bbox": box,
+            "area": box[2] * box[3],
+            "iscrowd": int(record.get("iscrowd", 0)),
+        }
+        annotations.append({**_read(record, "annotations"), **own})
     return {
         "info": {
             "dataset": "argoverse_hd",
@@ -64,8 +72,9 @@ def to_coco(dataset: ArgoverseHD, box_tolerance: float = BOX_TOLERANCE) -> dict[
             "source": dataset.source,
             "images": len(images),
             "annotations": len(annotations),
-            "clipped_boxes": clipped,
+            "clipped_boxes": changed,
             "dropped_boxes": dropped,
+            **counts(annotations),
         },
         "categories": [{"id": k, "name": name} for k, name in enumerate(CLASSES)],
         "images": images,
@@ -73,6 +82,11 @@ def to_coco(dataset: ArgoverseHD, box_tolerance: float = BOX_TOLERANCE) -> dict[
         "sequences": dataset.data.get("sequences", []),
         "seq_dirs": dataset.data["seq_dirs"],
     }
+
+
+def _read(record: dict[str, Any], part: str) -> dict[str, Any]:
+    known = (*KEYS[part], *OPTIONAL[part], *UNREAD[part])
+    return {key: value for key, value in record.items() if key in known}
 
 
 def prepare(

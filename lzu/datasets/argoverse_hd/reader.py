@@ -59,16 +59,7 @@ def load(root: str | os.PathLike[str], split: str) -> ArgoverseHD:
         raise UserError(f"the Argoverse-HD root {root} {state} (expected {path}): {WHERE}")
     if not path.is_file():
         raise UserError(f"Argoverse-HD's annotations are missing: expected {path}: {WHERE}")
-    try:
-        data = json.loads(path.read_bytes().decode("utf-8"))
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"{path} is not valid JSON at line {error.lineno}, column {error.colno} "
-            f"({error.msg}; the file has {path.stat().st_size} bytes): "
-            "it is probably truncated; get it again"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not text (byte {error.start}): get it again") from None
+    data = _read(path)
     if not isinstance(data, dict):
         raise UserError(f"{path} holds a {type(data).__name__}, not an object: get it again")
     missing = [key for key in (*KEYS, "seq_dirs") if not isinstance(data.get(key), list)]
@@ -78,3 +69,41 @@ def load(root: str | os.PathLike[str], split: str) -> ArgoverseHD:
             f"Argoverse-HD; {WHERE}"
         )
     return ArgoverseHD(root, split, path, data)
+
+
+class _RepeatedKeyError(Exception):
+    """An object of a JSON file has a key twice."""
+
+
+def _read(path: Path) -> Any:
+    """The content of a JSON file from outside; UserError for whatever is no JSON."""
+    try:
+        return json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path} is not valid JSON at line {error.lineno}, column {error.colno} "
+            f"({error.msg}; the file has {path.stat().st_size} bytes): "
+            "it is probably truncated; get it again"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not text (byte {error.start}): get it again") from None
+    except _RepeatedKeyError as error:
+        raise UserError(f"{path}: {error}, and which value is meant is unknown: keep one") from None
+    except RecursionError:
+        raise UserError(
+            f"{path} is nested too deeply for an annotation file of Argoverse-HD: get it again"
+        ) from None
+    except ValueError as error:  # a number of more digits than Python reads
+        raise UserError(f"{path} holds a number that is none ({error}): get it again") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        who = f"with id {found['id']!r:.40} " if isinstance(found.get("id"), int | str) else ""
+        raise _RepeatedKeyError(f"an object {who}has the key {key!r:.60} twice")
+    return found

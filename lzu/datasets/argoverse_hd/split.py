@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lzu.datasets.argoverse_hd.coco import write_prepared
+from lzu.datasets.objects import counts
 from lzu.errors import UserError
 from lzu.files import read_json, write_json
 
@@ -112,6 +113,7 @@ def _part(content: dict[str, Any], split: str, sids: set[int]) -> dict[str, Any]
         "split": split,
         "images": len(images),
         "annotations": len(annotations),
+        **counts(annotations),
         "fingerprint": hashlib.sha256(text.encode()).hexdigest(),
     }
     kept = {key: info[key] for key in ("dataset", "source")}

@@ -5,14 +5,17 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
 from lzu.datasets.argoverse_hd.layout import IMAGE_FOLDER, WHERE
-from lzu.datasets.argoverse_hd.reader import KEYS, ArgoverseHD, load
+from lzu.datasets.argoverse_hd.reader import ArgoverseHD, load
+from lzu.datasets.argoverse_hd.structure import structure
 from lzu.datasets.findings import Finding, Report
-from lzu.datasets.images import ImageError, check_image
+from lzu.datasets.images import MOST_PIXELS, ImageError, check_image
+from lzu.datasets.objects import counts
 from lzu.datasets.sequences import out_of_order
 
 BOX_TOLERANCE = 2.0
@@ -72,14 +75,16 @@ def check(
     image_size: tuple[int, int] | None,
 ) -> Report:
     """`validate` on a split that is already loaded."""
-    findings = list(_structure(dataset))
-    # Records without their keys cannot be looked into; the rest is still worth checking.
-    if not findings:
+    findings = list(structure(dataset))
+    # Records without their keys cannot be looked into.
+    not_learned: dict[str, int] = {}
+    if not any(finding.severity == "error" for finding in findings):
         findings += _images(dataset, image_size)
         findings += _sequences(dataset, order)
         findings += _categories(dataset)
         findings += _annotations(dataset, box_tolerance, tolerate)
         findings += _files(dataset, images, jobs)
+        not_learned = counts(_kept_boxes(dataset, box_tolerance))
     return Report(
         dataset="Argoverse-HD",
         root=str(dataset.root),
@@ -87,45 +92,8 @@ def check(
         images=len(dataset.data["images"]),
         annotations=len(dataset.data["annotations"]),
         findings=tuple(findings),
+        not_learned=not_learned,
     )
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _structure(dataset: ArgoverseHD) -> Iterator[Finding]:
-    """Missing keys and values of the wrong type."""
-    file = str(dataset.path)
-    for part, keys in KEYS.items():
-        if part != "annotations" and not dataset.data[part]:
-            yield Finding("empty", "error", file, None, f"the list {part!r} is empty")
-        for place, record in enumerate(dataset.data[part]):
-            if not isinstance(record, dict):
-                yield Finding("bad_record", "error", file, None, f"{part}[{place}] is no object")
-                continue
-            who = record.get("id")
-            missing = [key for key in keys if key not in record]
-            if missing:
-                names = ", ".join(map(repr, missing))
-                text = f"{part}[{place}] has no key {names}"
-                yield Finding("missing_key", "error", file, who, text)
-                continue
-            for key in keys:
-                value = record[key]
-                if key == "name":
-                    fits, kind = isinstance(value, str) and value != "", "a text"
-                elif key == "bbox":
-                    fits = isinstance(value, list) and len(value) == 4 and all(map(_number, value))
-                    kind = "four numbers"
-                else:
-                    fits, kind = (
-                        isinstance(value, int) and not isinstance(value, bool),
-                        "an integer",
-                    )
-                if not fits:
-                    text = f"{part}[{place}]: {key!r} is {value!r}, not {kind}"
-                    yield Finding("bad_value", "error", file, who, text)
 
 
 def _duplicates(dataset: ArgoverseHD, part: str) -> Iterator[Finding]:
@@ -149,6 +117,12 @@ def _images(dataset: ArgoverseHD, size: tuple[int, int] | None) -> Iterator[Find
             yield Finding("unknown_sequence", "error", file, image["id"], text)
         if image["width"] < 1 or image["height"] < 1:
             text = f"image {image['name']} has size {image['width']} x {image['height']}"
+            yield Finding("bad_value", "error", file, image["id"], text)
+        elif image["width"] * image["height"] > MOST_PIXELS:
+            text = (
+                f"image {image['name']} has size {image['width']} x {image['height']}, more than "
+                f"{MOST_PIXELS:,} pixels"
+            )
             yield Finding("bad_value", "error", file, image["id"], text)
         elif size is not None and (image["height"], image["width"]) != size:
             text = (
@@ -178,10 +152,12 @@ def _sequences(dataset: ArgoverseHD, order: str) -> Iterator[Finding]:
         if first > 0:
             text = f"sequence {sid} begins with frame {first}"
             yield Finding("late_start", "warning", file, None, text)
-        missing = sorted(set(range(first, last + 1)) - set(numbers))
-        if missing:
-            some = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
-            text = f"sequence {sid} lacks {len(missing)} of frames {first} to {last}: {some}"
+        if missing := last - first + 1 - len(numbers):
+            # a gap may be as long as a number is large
+            gaps = (range(a + 1, b) for a, b in pairwise(sorted(numbers)))
+            some = ", ".join(map(str, islice(chain.from_iterable(gaps), 5)))
+            some += ", ..." if missing > 5 else ""
+            text = f"sequence {sid} lacks {missing} of frames {first} to {last}: {some}"
             yield Finding("missing_frame", order, file, None, text)
         if wrong := out_of_order(names[sid]):
             before, after = wrong
@@ -228,6 +204,16 @@ def _annotations(
             yield Finding(kind, "warning" if mild else "error", file, who, name)
 
 
+def _kept_boxes(dataset: ArgoverseHD, tolerance: float) -> Iterator[dict[str, Any]]:
+    """The boxes of a prepared file, clipped to their images, and whether they are crowds."""
+    images = {image["id"]: image for image in dataset.data["images"]}
+    for record in dataset.data["annotations"]:
+        image = images.get(record["image_id"])
+        if image is None or box_problem(record["bbox"], image, tolerance)[0] in BOX_KINDS:
+            continue
+        yield {"bbox": clipped(record["bbox"], image), "iscrowd": record.get("iscrowd", 0)}
+
+
 def box_problem(
     box: list[float], image: dict[str, Any], tolerance: float = BOX_TOLERANCE
 ) -> tuple[str, str]:
@@ -249,6 +235,14 @@ def box_problem(
     if over > tolerance or gone:
         return "box_outside", f"box {box} leaves the image of {size} by {over:g} pixels"
     return "box_clipped", f"box {box} leaves the image of {size} by {over:g} pixels; it is clipped"
+
+
+def clipped(box: list[float], image: dict[str, Any]) -> list[float]:
+    """The part of a box [left, top, width, height] that is in its image."""
+    left, top, width, height = box
+    right, bottom = min(left + width, image["width"]), min(top + height, image["height"])
+    left, top = max(left, 0), max(top, 0)
+    return [left, top, right - left, bottom - top]
 
 
 def _files(dataset: ArgoverseHD, how: str, jobs: int) -> Iterator[Finding]:

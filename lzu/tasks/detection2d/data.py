@@ -9,6 +9,7 @@ import torch
 import lzu
 from lzu.datasets.argoverse_hd.coco import check_split, prepare
 from lzu.datasets.argoverse_hd.split import write_split
+from lzu.datasets.objects import objects
 from lzu.datasets.synthetic.argoverse_writer import write_argoverse_hd
 from lzu.datasets.synthetic.config import WorldConfig
 from lzu.errors import UserError
@@ -76,7 +77,10 @@ def split_data(context: Context) -> None:
 
 
 def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dict[str, Any]]:
-    """The density of all boxes in the annotations of a *training* split, and its source.
+    """The density of the objects in the annotations of a *training* split, and its source.
+
+    Those are the boxes that training learns from: no crowds, and none under a pixel (see
+    `lzu.datasets.objects`).
 
     The official tool of FOVEA builds its prior from the validation file; this one refuses
     annotations that are not of a training split.
@@ -95,7 +99,8 @@ def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dic
             f"{annotations}: images of several sizes ({sorted(sizes)[:3]} ...); one prior needs "
             "one image size"
         )
-    boxes = np.array([a["bbox"] for a in content["annotations"]], dtype=np.float32).reshape(-1, 4)
+    records = objects(content["annotations"])
+    boxes = np.array([record["bbox"] for record in records], dtype=np.float32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     saliency = lzu.saliency.from_boxes(
         torch.from_numpy(boxes),

@@ -13,6 +13,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData
 
+from lzu.datasets.objects import objects
 from lzu.engine.time import Operation, Timed
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
@@ -23,13 +24,13 @@ from lzu.tasks.detection2d.fovea.detector import FOVEADetector
 
 
 def typical_detections(context: Context) -> InstanceData:
-    """The validation boxes of a frame with a median number of them, as sure detections.
+    """The validation objects of a frame with a median number of them, as sure detections.
 
     `bboxes` (n, 4) are in native pixels. Of several such frames it is the first listed.
     """
     content = read_json(context.paths.annotations("val"))
     boxes: dict[int, list[list[float]]] = {image["id"]: [] for image in content["images"]}
-    for annotation in content["annotations"]:
+    for annotation in objects(content["annotations"]):
         left, top, width, height = annotation["bbox"]
         boxes[annotation["image_id"]].append([left, top, left + width, top + height])
     middle = statistics.median_low(len(found) for found in boxes.values())

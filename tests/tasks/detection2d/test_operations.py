@@ -16,7 +16,11 @@ from lzu.tasks.detection2d.operations import operations, typical_detections
 
 def test_typical_detections_are_those_of_a_median_frame(context):
     content = json.loads(context.paths.annotations("val").read_text())
-    counts = Counter(annotation["image_id"] for annotation in content["annotations"])
+    counts = Counter(
+        annotation["image_id"]
+        for annotation in content["annotations"]
+        if min(annotation["bbox"][2:]) >= 1
+    )
     per_frame = sorted(counts.get(image["id"], 0) for image in content["images"])
     found = typical_detections(context)
     assert len(found) == per_frame[(len(per_frame) - 1) // 2] > 1

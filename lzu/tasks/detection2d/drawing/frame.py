@@ -8,6 +8,7 @@ import torch
 
 import lzu
 from lzu.datasets.images import read_image
+from lzu.datasets.objects import objects
 from lzu.engine.pictures import Frame
 from lzu.experiments.context import Context
 from lzu.files import read_json
@@ -32,14 +33,14 @@ def busy_frame(context: Context) -> Frame:
 
 
 def busiest_frame(annotations: Path, root: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frame with the most boxes (of several, the first) and its boxes.
+    """Return the frame with the most objects (of several, the first) and their boxes.
 
     Returns:
         (H, W, 3) uint8 RGB; and (n, 4) float32, left, top, right, bottom in pixels.
     """
     content = read_json(annotations)
     boxes = {image["id"]: [] for image in content["images"]}
-    for box in content["annotations"]:
+    for box in objects(content["annotations"]):
         boxes[box["image_id"]].append(box["bbox"])
     busiest = max(content["images"], key=lambda image: (len(boxes[image["id"]]), -image["id"]))
     size = (busiest["width"], busiest["height"])
@@ -50,6 +51,7 @@ def busiest_frame(annotations: Path, root: Path) -> tuple[np.ndarray, np.ndarray
 
 
 def draw_data(context: Context, out: Path) -> None:
-    """Draw how large the training boxes are, and where."""
-    boxes = read_json(context.paths.annotations("train"))
-    plot_box_statistics(boxes, out.parent, out.stem, forms=("png",))
+    """Draw how large the training set's objects are, and where."""
+    content = read_json(context.paths.annotations("train"))
+    learned = {**content, "annotations": objects(content["annotations"])}
+    plot_box_statistics(learned, out.parent, out.stem, forms=("png",))

@@ -16,6 +16,8 @@ def test_the_busiest_frame_comes_with_its_boxes(context):
     content = json.loads(annotations.read_text())
     counts = {}
     for record in content["annotations"]:
+        if min(record["bbox"][2:]) < 1:
+            continue
         counts.setdefault(record["image_id"], []).append(record["bbox"])
     assert len(boxes) == max(map(len, counts.values()))
     left_top_size = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
