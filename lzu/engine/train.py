@@ -17,7 +17,7 @@ import lzu.models.draws  # noqa: F401  (these register what the config below nam
 from lzu.engine.build import enter_scope, named_errors
 from lzu.engine.progress import Progress
 from lzu.engine.trained import save_trained
-from lzu.engine.weights import describe_initial_weights
+from lzu.engine.weights import describe_initial_weights, fetch_backbones
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
@@ -138,7 +138,9 @@ def _runner_config(context: Context, run: Run, folder: Path, workers: int, launc
     name = f"{run.task} {run.method} {run.variant} seed{run.seed}"
     return Config(
         {
-            "model": step("model_config")(context, run),
+            "model": fetch_backbones(
+                step("model_config")(context, run), context.paths.root / "weights"
+            ),
             "work_dir": str(folder),
             "experiment_name": "training",
             "launcher": launcher,

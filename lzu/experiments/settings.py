@@ -87,9 +87,9 @@ class Dataset(Strict):
 class Weights(Strict):
     """A checkpoint to start from."""
 
-    source: str = Field(description="its path or URL")
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")] = Field(
-        description="SHA-256 of its bytes, or the first digits"
+    source: str = Field(description="its path, or its URL (https alone)")
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = Field(
+        description="SHA-256 of its bytes, as `sha256sum FILE` prints it"
     )
 
 

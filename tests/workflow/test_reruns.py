@@ -34,7 +34,7 @@ SMOKE_DATA = SMOKE_ALL | WITH_PRIOR | {"prior": 3, "split": 1}
 ADAPTIVE = STREAM | TIME
 VALIDATION = {"world": 1, "check": 1, "prepare": 1, "predict": 20, "score": 20, **SHOWN}
 VALIDATION |= WITH_PRIOR | CASES | STREAM | TIME
-WEIGHTS = {"source": "x.pth", "sha256": "0123456789"}
+WEIGHTS = {"source": "x.pth", "sha256": "01234567" * 8}
 
 SMOKE: list[tuple[str, Any, dict[str, int]]] = [
     ("mode", "cached", SHOWN),
