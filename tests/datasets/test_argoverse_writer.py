@@ -98,10 +98,14 @@ def test_a_split_that_is_done_outlives_an_interruption_of_the_next(tiny_world, w
 
 def test_what_killed_writers_left_is_removed(tiny_world, tmp_path):
     host = socket.gethostname().replace(".", "-")
-    left = tmp_path / f".world.{host}.999999999.val.partial"
-    left.mkdir()
-    (left / "image.jpg").touch()
-    mine = tmp_path / f".world.{host}.{os.getpid()}.other.partial"
+    left = tmp_path / f".world.{host}.999999999.val.x_1.partial"
+    folder = left / "Argoverse-1.1/tracking/val/synthetic-val-0000/ring_front_center"
+    folder.mkdir(parents=True)
+    (folder / "ring_front_center_315970000000000000.jpg").touch()
+    (left / "Argoverse-HD/annotations").mkdir(parents=True)
+    (left / "Argoverse-HD/annotations/val.json").touch()
+    (tmp_path / f".world.{host}.999999999.train.y.partial").mkdir()
+    mine = tmp_path / f".world.{host}.{os.getpid()}.train.z.partial"
     mine.mkdir()
     write_argoverse_hd(tmp_path / "world", tiny_world)
     assert {path.name for path in tmp_path.iterdir()} == {"world", mine.name}

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -14,6 +15,8 @@ MARKERS = {split: f"world-{split}.json" for split in ("train", "val")}
 SEALS = {split: f".lzu-world-{split}.json" for split in ("train", "val")}
 """A copy of it: workflow managers delete the files that a rule declares before they run it again,
 and we must still know our own data from others'."""
+WORLD_SCHEMA = "lzu-world/2"
+"""Of marks and seals."""
 
 WHERE = (
     "get the images of Argoverse 1.1 (3D tracking, ring_front_center) from "
@@ -28,8 +31,26 @@ def annotation_path(root: str | os.PathLike[str], split: str) -> Path:
 
 
 def is_synthetic(root: str | os.PathLike[str]) -> bool:
-    """Whether a root holds a synthetic world that this project wrote."""
-    return any((Path(root) / name).exists() for name in (*MARKERS.values(), *SEALS.values()))
+    """Whether a root holds a synthetic world that this project wrote.
+
+    A mark or seal tells so by what is in it: another file of its name does not.
+    """
+    return any(
+        _is_mark(Path(root) / name, split)
+        for names in (MARKERS, SEALS)
+        for split, name in names.items()
+    )
+
+
+def _is_mark(path: Path, split: str) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    wanted = {"schema": WORLD_SCHEMA, "format": "argoverse_hd", "split": split}
+    return isinstance(said, dict) and wanted.items() <= said.items()
 
 
 def raw_state(root: str | os.PathLike[str], split: str) -> dict[str, str] | None:

@@ -4,8 +4,10 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -20,15 +22,15 @@ from lzu.datasets.argoverse_hd.layout import (
     IMAGE_FOLDER,
     MARKERS,
     SEALS,
+    WORLD_SCHEMA,
     annotation_path,
     is_synthetic,
 )
 from lzu.datasets.synthetic.config import SPLITS, WorldConfig
+from lzu.datasets.synthetic.ownership import CAMERA, is_leftover, refuse_foreign, sequence_name
 from lzu.datasets.synthetic.render import make_stage, render
 from lzu.errors import UserError
 from lzu.files import write_text
-
-CAMERA = "ring_front_center"
 
 
 def generator_version() -> str:
@@ -40,12 +42,15 @@ def generator_version() -> str:
     return digest.hexdigest()[:16]
 
 
+def _identity(split: str) -> dict[str, str]:
+    """What every mark has, by which a root is known for ours."""
+    return {"schema": WORLD_SCHEMA, "format": "argoverse_hd", "split": split}
+
+
 def provenance(world: WorldConfig, split: str) -> dict[str, Any]:
     """What the mark of a split holds: how to make the same data again."""
     return {
-        "schema": "lzu-world/2",
-        "format": "argoverse_hd",
-        "split": split,
+        **_identity(split),
         "config": world.of_split(split),
         "generator_version": generator_version(),
         "opencv": cv2.__version__,
@@ -73,7 +78,8 @@ def write_argoverse_hd(
         splits: which ones.
 
     Raises:
-        UserError: `root` holds something else than a synthetic world.
+        UserError: `root` holds something else than a synthetic world, or what is to be replaced
+            there is not ours, or lies behind a link. `root` itself may be a link.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
@@ -97,15 +103,19 @@ def _write_split(
         if not mark.exists():
             write_text(mark, text)
         return
+    refuse_foreign(root, split)
     _clear_leftovers(root)
-    temporary = root.with_name(f".{root.name}.{_host()}.{os.getpid()}.{split}.partial")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    # The last part is drawn: in containers, other writers may have this name and number.
+    beginning = f".{root.name}.{_host()}.{os.getpid()}.{split}."
+    temporary = Path(tempfile.mkdtemp(".partial", beginning, root.parent))
     try:
-        temporary.mkdir(parents=True)
         _write(temporary, world, split, jobs, progress)
         root.mkdir(exist_ok=True)
+        refuse_foreign(root, split)
         # From here on until its mark is there the split is not whole, and the seal says so; but the
         # folder is known for ours, or a killed writer could not be followed by another.
-        write_text(seal, json.dumps({"unfinished": split}) + "\n")
+        write_text(seal, json.dumps({**_identity(split), "unfinished": True}) + "\n")
         mark.unlink(missing_ok=True)
         images, annotations = Path(IMAGE_FOLDER) / split, annotation_path("", split)
         for part in (images, annotations):
@@ -128,12 +138,12 @@ def _holds(root: Path, seal: Path, marker: dict[str, Any]) -> bool:
         raise UserError(f"{root} is a file: give a folder for the synthetic world")
     if any(root.iterdir()) and not is_synthetic(root):
         raise UserError(
-            f"{root} is not empty and has no {' or '.join(SEALS.values())}, so it is no synthetic "
-            "world: give another folder, or remove this one"
+            f"{root} is not empty and has no {' or '.join(SEALS.values())} of ours, so it is no "
+            "synthetic world: give another folder, or remove this one"
         )
     try:
         return bool(json.loads(seal.read_text()) == marker)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
 
 
@@ -143,16 +153,23 @@ def _host() -> str:
 
 def _clear_leftovers(root: Path) -> None:
     """Remove what killed writers of the same root have left on this machine."""
-    for path in root.parent.glob(f".{root.name}.{_host()}.*.partial"):
-        owner = path.name.split(".")[-3]
-        if not owner.isdigit():
-            continue
-        try:
-            os.kill(int(owner), 0)
-        except (ProcessLookupError, OverflowError):
+    left = re.compile(
+        rf"\.{re.escape(root.name)}\.{re.escape(_host())}\.(\d+)\.(train|val)\.\w+\.partial"
+    )
+    for path in root.parent.glob(".*.partial"):
+        found = left.fullmatch(path.name)
+        if found and not _alive(int(found[1])) and is_leftover(path, found[2]):
             shutil.rmtree(path, ignore_errors=True)
-        except PermissionError:
-            continue
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _write(
@@ -185,11 +202,6 @@ def _write(
     (root / IMAGE_FOLDER / split).mkdir(parents=True, exist_ok=True)
     text = json.dumps(_annotations(world, split, results), separators=(",", ":"))
     (folder / f"{split}.json").write_text(text)
-
-
-def sequence_name(split: str, index: int) -> str:
-    """Folder name of a sequence."""
-    return f"synthetic-{split}-{index:04d}"
 
 
 def _write_sequence(root: Path, world: WorldConfig, task: tuple[str, int]) -> list[dict[str, Any]]:
