@@ -52,7 +52,8 @@ class ImageError(UserError):
     """What is wrong with an image file; `kind` is the name that a finding has for it."""
 
     def __init__(self, message: str, kind: str = "image_unreadable") -> None:
-        super().__init__(message)
+        # PyTorch hands on what a worker process raised as a text: a traceback, and this at its end.
+        super().__init__(message.rpartition(f"{type(self).__name__}: ")[2].rstrip())
         self.kind = kind
 
 

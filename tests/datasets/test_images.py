@@ -168,6 +168,22 @@ def test_what_is_refused_is_so_by_all(place, name):
         assert str(error.value).startswith(f"{path}: ")
 
 
+def test_an_image_that_a_loader_s_worker_meets_is_named_without_a_traceback(place):
+    data = pytest.importorskip("torch.utils.data")
+    path = place(READ["jpeg"][:-2])
+
+    class Images(data.Dataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return read_image(path)
+
+    with pytest.raises(ImageError) as error:
+        next(iter(data.DataLoader(Images(), num_workers=1)))
+    assert str(error.value) == f"{path}: the image cannot be read (its file is cut off)"
+
+
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("how", ["header", "decode"])
 def test_a_turned_image_is_an_error_of_the_check(root, tiny_world, orientation, how):
