@@ -11,9 +11,9 @@ import pytest
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
 from lzu.datasets.argoverse_hd.coco import check_split, fingerprint, prepare, to_coco
-from lzu.datasets.argoverse_hd.layout import MARKERS, SEALS
 from lzu.datasets.argoverse_hd.reader import load
 from lzu.datasets.argoverse_hd.validation import validate
+from lzu.datasets.marks import MARKERS, SEALS
 from lzu.errors import UserError
 
 

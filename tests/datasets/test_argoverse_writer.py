@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lzu.datasets.argoverse_hd.layout import MARKERS, SEALS
+from lzu.datasets.marks import MARKERS, SEALS
 from lzu.datasets.synthetic import WorldConfig
-from lzu.datasets.synthetic.argoverse_writer import generator_version, write_argoverse_hd
+from lzu.datasets.synthetic.argoverse_writer import ARGOVERSE_HD, write_argoverse_hd
+from lzu.datasets.synthetic.worlds import generator_version
 from lzu.errors import UserError
 
 
@@ -36,7 +37,7 @@ def test_marks_say_how_to_make_it_again(written, tiny_world, tmp_path, split):
     marker = json.loads((written / MARKERS[split]).read_text())
     assert marker["split"] == split
     assert marker["config"] == tiny_world.of_split(split)
-    assert marker["generator_version"] == generator_version()
+    assert marker["generator_version"] == generator_version(ARGOVERSE_HD)
     again = WorldConfig.from_dict(marker["config"])
     root = write_argoverse_hd(tmp_path / "again", again, splits=(split,))
     assert content(root) == {k: v for k, v in content(written).items() if split in k}

@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from lzu.datasets.argoverse_hd.layout import MARKERS, SEALS, is_synthetic, raw_state
+from lzu.datasets.argoverse_hd.layout import is_synthetic, raw_state
+from lzu.datasets.marks import MARKERS, SEALS
 from lzu.datasets.synthetic import WorldConfig
 from lzu.datasets.synthetic.argoverse_writer import write_argoverse_hd
 from lzu.errors import UserError
@@ -33,7 +34,7 @@ def tree(root):
 def refused(root, world, said, monkeypatch):
     """The write fails before it renders anything, and leaves all as it is."""
     before = tree(root)
-    name = "lzu.datasets.synthetic.argoverse_writer._write"
+    name = "lzu.datasets.synthetic.worlds._make"
     with monkeypatch.context() as patched:
         patched.setattr(name, lambda *_: pytest.fail("rendered"))
         with pytest.raises(UserError, match=said) as error:

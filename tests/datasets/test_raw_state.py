@@ -10,11 +10,10 @@ import pytest
 
 from lzu.datasets.argoverse_hd.layout import (
     IMAGE_FOLDER,
-    MARKERS,
-    SEALS,
     annotation_path,
     raw_state,
 )
+from lzu.datasets.marks import MARKERS, SEALS
 from lzu.datasets.synthetic.argoverse_writer import write_argoverse_hd
 from lzu.tasks.detection2d.task import DETECTION2D
 

@@ -4,19 +4,15 @@
 """
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
+from lzu.datasets import marks
+
 IMAGE_FOLDER = "Argoverse-1.1/tracking"
 ANNOTATION_FOLDER = "Argoverse-HD/annotations"
-MARKERS = {split: f"world-{split}.json" for split in ("train", "val")}
-"""File in the root of a synthetic world; the real dataset has none."""
-SEALS = {split: f".lzu-world-{split}.json" for split in ("train", "val")}
-"""A copy of it: workflow managers delete the files that a rule declares before they run it again,
-and we must still know our own data from others'."""
-WORLD_SCHEMA = "lzu-world/2"
-"""Of marks and seals."""
+FORMAT = "argoverse_hd"
+"""Of the marks of a synthetic world in this layout."""
 
 WHERE = (
     "get the images of Argoverse 1.1 (3D tracking, ring_front_center) from "
@@ -31,26 +27,8 @@ def annotation_path(root: str | os.PathLike[str], split: str) -> Path:
 
 
 def is_synthetic(root: str | os.PathLike[str]) -> bool:
-    """Whether a root holds a synthetic world that this project wrote.
-
-    A mark or seal tells so by what is in it: another file of its name does not.
-    """
-    return any(
-        _is_mark(Path(root) / name, split)
-        for names in (MARKERS, SEALS)
-        for split, name in names.items()
-    )
-
-
-def _is_mark(path: Path, split: str) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        said = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    wanted = {"schema": WORLD_SCHEMA, "format": "argoverse_hd", "split": split}
-    return isinstance(said, dict) and wanted.items() <= said.items()
+    """Whether a root holds a synthetic world that this project wrote in this layout."""
+    return marks.is_synthetic(root, FORMAT)
 
 
 def raw_state(root: str | os.PathLike[str], split: str) -> dict[str, str] | None:

@@ -5,81 +5,88 @@ then the user may have put something there since, or linked a part of the root f
 whatever is to go is looked through first.
 """
 
-import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from lzu.datasets.argoverse_hd.layout import (
-    IMAGE_FOLDER,
-    MARKERS,
-    SEALS,
-    annotation_path,
-)
+from lzu.datasets.marks import MARKERS, SEALS
 from lzu.errors import UserError
 
-CAMERA = "ring_front_center"
+
+@dataclass(frozen=True)
+class Part:
+    """A file or a folder of a split that is replaced as a whole.
+
+    Attributes:
+        path: below the root.
+        levels: of a folder: patterns of the names in it, of those in these folders, and so on; the
+            last one is of files. None: it is a file.
+        is_ours: of a file: whether it is one of a synthetic world, by its content.
+    """
+
+    path: Path
+    levels: tuple[str, ...] | None = None
+    is_ours: Callable[[Path], bool] = lambda path: True
 
 
-def sequence_name(split: str, index: int) -> str:
-    """Folder name of a sequence."""
-    return f"synthetic-{split}-{index:04d}"
-
-
-def refuse_foreign(root: Path, split: str) -> None:
+def refuse_foreign(root: Path, parts: tuple[Part, ...], split: str) -> None:
     """Raise UserError if something of `split` below `root` that is to be replaced is not ours."""
-    images, annotations = Path(IMAGE_FOLDER) / split, annotation_path("", split)
-    for part in (images, annotations, Path(MARKERS[split]), Path(SEALS[split])):
+    for part in (*(one.path for one in parts), Path(MARKERS[split]), Path(SEALS[split])):
         for path in (root / part, *(root / folder for folder in part.parents)):
             if path != root and path.is_symlink():
                 raise UserError(
                     f"{path} is a link, and the world writer replaces nothing behind one: remove "
                     "it (the root itself may be a link), or give another dataset.root"
                 )
-    for path in (*_foreign_images(root / images, split), *_foreign_file(root, split)):
+    for path in (path for part in parts for path in _foreign(root, part, contents=True)):
         raise UserError(
             f"{path}: not of the synthetic world, whose {split} split is to be replaced here: move "
             "it elsewhere, or give another dataset.root"
         )
 
 
-def is_leftover(folder: Path, split: str) -> bool:
-    """Whether a folder that a writer of `split` may have left holds what it makes, and no more."""
+def is_leftover(folder: Path, parts: tuple[Part, ...]) -> bool:
+    """Whether a folder that a writer of `parts` may have left holds what it makes, and no more."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    images, annotations = Path(IMAGE_FOLDER) / split, annotation_path("", split)
-    known = {path for part in (images, annotations) for path in (part, *part.parents)}
-    for path in _walk(folder, without=images):
-        part = path.relative_to(folder)
-        if part not in known or path.is_symlink() or path.is_dir() == (part == annotations):
+    files = {part.path for part in parts if part.levels is None}
+    folders = {part.path for part in parts} - files
+    known = {path for part in parts for path in (part.path, *part.path.parents)}
+    for path in _walk(folder, without={folder / one for one in folders}):
+        below = path.relative_to(folder)
+        if below not in known or path.is_symlink() or path.is_dir() == (below in files):
             return False
-    return not any(_foreign_images(folder / images, split))
+    return not any(path for part in parts for path in _foreign(folder, part, contents=False))
 
 
-def _walk(folder: Path, without: Path) -> Iterator[Path]:
-    """All below `folder`, but for what is in one of its folders; links are not followed."""
+def _walk(folder: Path, without: set[Path]) -> Iterator[Path]:
+    """All below `folder`, but for what is in some of its folders; links are not followed."""
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             yield Path(place) / name
-        folders[:] = [name for name in folders if Path(place) / name != folder / without]
+        folders[:] = [name for name in folders if Path(place) / name not in without]
 
 
-def _foreign_images(folder: Path, split: str) -> Iterator[Path]:
-    """What the folder of a split's images holds and the writer does not make."""
-    frames = re.compile(rf"{CAMERA}_\d+\.jpg")
-    names = re.compile(re.escape(sequence_name(split, 0)).removesuffix("0000") + r"\d{4,}")
-    for sequence in _entries(folder):
-        if not names.fullmatch(sequence.name) or not sequence.is_dir(follow_symlinks=False):
-            yield Path(sequence)
-            continue
-        for camera in _entries(Path(sequence)):
-            if camera.name != CAMERA or not camera.is_dir(follow_symlinks=False):
-                yield Path(camera)
-                continue
-            for frame in _entries(Path(camera)):
-                if not frames.fullmatch(frame.name) or not frame.is_file(follow_symlinks=False):
-                    yield Path(frame)
+def _foreign(root: Path, part: Part, contents: bool) -> Iterator[Path]:
+    """What is there of a part and the writer does not make; `contents`: files are looked into."""
+    path = root / part.path
+    if part.levels is not None:
+        yield from _below(path, part.levels)
+    elif contents and path.exists() and not part.is_ours(path):
+        yield path
+
+
+def _below(folder: Path, levels: tuple[str, ...]) -> Iterator[Path]:
+    pattern = re.compile(levels[0])
+    for entry in _entries(folder):
+        is_file = len(levels) == 1
+        fits = entry.is_file if is_file else entry.is_dir
+        if not pattern.fullmatch(entry.name) or not fits(follow_symlinks=False):
+            yield Path(entry)
+        elif not is_file:
+            yield from _below(Path(entry), levels[1:])
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -89,18 +96,3 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise UserError(f"{folder} is no folder: remove it, or give another dataset.root")
     with os.scandir(folder) as found:
         return sorted(found, key=lambda entry: entry.name)
-
-
-def _foreign_file(root: Path, split: str) -> Iterator[Path]:
-    """The annotations of `split`, if they are not of a synthetic world."""
-    path = annotation_path(root, split)
-    if not path.exists():
-        return
-    beginning = f"{split}/{sequence_name(split, 0)}".removesuffix("0000")
-    try:
-        folders = json.loads(path.read_bytes())["seq_dirs"]
-        ours = all(folder.startswith(beginning) for folder in folders)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        ours = False
-    if not ours:
-        yield path
