@@ -40,6 +40,7 @@ class Report:
     Attributes:
         dataset, root, split: what was looked at.
         images, annotations: how many there are.
+        unit: what annotations are.
         findings: in order of discovery.
         not_learned: how many boxes are no objects to learn, by why (see `lzu.datasets.objects`).
     """
@@ -51,6 +52,7 @@ class Report:
     annotations: int
     findings: tuple[Finding, ...]
     not_learned: dict[str, int] = field(default_factory=dict)
+    unit: str = "boxes"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -65,7 +67,7 @@ class Report:
     def text(self, shown: int = SHOWN) -> str:
         """Readable report with at most `shown` findings of each kind."""
         head = f"{self.dataset} {self.split} at {self.root}"
-        size = f"{self.images} images, {self.annotations} boxes"
+        size = f"{self.images} images, {self.annotations} {self.unit}"
         if left_out := {why: number for why, number in self.not_learned.items() if number}:
             listed = ", ".join(f"{why.replace('_', ' ')}: {n}" for why, n in left_out.items())
             size += f" (training and priors leave out {listed})"

@@ -6,6 +6,8 @@ to choose about, is refused by name: an EXIF orientation other than upright (COC
 stored pixels, viewers turn them), other formats, 16 bits, CMYK, transparency, animation, and files
 that end too soon. A header is read before anything is decoded, so one that claims more pixels than
 `MOST_PIXELS` costs nothing.
+
+A label image, whose values are classes and no colours, is a PNG of one channel of 8 bits.
 """
 
 import os
@@ -25,6 +27,8 @@ MOST_PIXELS = 2**27
 """Of an image: 134 million, more than any camera's; as decoded pixels, 0.4 GB."""
 MOST_BYTES = 2**29
 """Of an image's file."""
+IMAGE_CHECKS = ("decode", "header", "none")
+"""How closely a validator looks at image files."""
 MEND = "save it as an upright 8-bit JPEG or PNG without transparency"
 
 _BEGINNING = 2**16
@@ -91,7 +95,19 @@ def read_image(
         raise ImageError(f"{path}: {error}", error.kind) from None
 
 
-def check_image(path: Path, size: tuple[int, int], *, decode: bool) -> None:
+def read_labels(
+    path: str | os.PathLike[str], size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """Read a label image: (H, W) uint8, the values as they are stored; see `read_image`."""
+    try:
+        data = _bytes(Path(path))
+        _require_labels(data)
+        return _decode(data, size, cv2.IMREAD_GRAYSCALE)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}", error.kind) from None
+
+
+def check_image(path: Path, size: tuple[int, int] | None, *, decode: bool) -> None:
     """Raise ImageError, without the file's name, if `read_image` would.
 
     With `decode` every byte is read; otherwise the header alone is, so damage beyond it is missed.
@@ -99,16 +115,26 @@ def check_image(path: Path, size: tuple[int, int], *, decode: bool) -> None:
     if decode:
         # A picture of an eighth still needs every byte of the file, but less arithmetic.
         _decode(_bytes(path), size, cv2.IMREAD_REDUCED_COLOR_8)
-        return
+    else:
+        _accept(read_header(path), size)
+
+
+def check_labels(path: Path, size: tuple[int, int] | None) -> None:
+    """Raise ImageError, without the file's name, if `read_labels` would for its header."""
+    _require_labels(_bytes(path, _BEGINNING))
+    _accept(read_header(path), size)
+
+
+def read_header(path: Path) -> Header:
+    """What an image file says of itself; ImageError, without its name, if it is none."""
     data = _bytes(path, _BEGINNING)
     try:
-        header = _header(data)
+        return _header(data)
     except ImageError:
         if len(data) < _BEGINNING:
             raise
         # What a camera adds to a header may be longer than usual.
-        header = _header(_bytes(path))
-    _accept(header, size)
+        return _header(_bytes(path))
 
 
 def _bytes(path: Path, most: int = -1) -> bytes:
@@ -162,6 +188,18 @@ def _accept(header: Header, size: tuple[int, int] | None) -> None:
             "another frame than it is shown in, and which one the boxes are in is unknown: turn "
             "the pixels, or remove the tag if the boxes are of the stored ones",
             "image_orientation",
+        )
+
+
+def _require_labels(data: bytes) -> None:
+    """Raise ImageError for an image of another kind, be it readable as a picture or not."""
+    bits_and_colour = data[24:26]
+    is_png = data.startswith(_PNG)
+    if (is_png and bits_and_colour not in (b"\x08\0", b"")) or data.startswith(b"\xff\xd8\xff"):
+        raise ImageError(
+            "the values are no labels: they are colours, indices of a palette, or not of 8 bits; "
+            "give the PNG of one channel of 8 bits that holds the classes' ids",
+            "label_mode",
         )
 
 

@@ -14,13 +14,12 @@ from lzu.datasets.argoverse_hd.layout import IMAGE_FOLDER, WHERE
 from lzu.datasets.argoverse_hd.reader import ArgoverseHD, load
 from lzu.datasets.argoverse_hd.structure import structure
 from lzu.datasets.findings import Finding, Report
-from lzu.datasets.images import MOST_PIXELS, ImageError, check_image
+from lzu.datasets.images import IMAGE_CHECKS, MOST_PIXELS, ImageError, check_image
 from lzu.datasets.objects import counts
 from lzu.datasets.sequences import out_of_order
 
 BOX_TOLERANCE = 2.0
 """Pixels by which a box may leave its image; such boxes are clipped, with a warning."""
-IMAGE_CHECKS = ("decode", "header", "none")
 BOX_KINDS = ("box_size", "box_outside")
 """Kinds of errors that may be tolerated: the boxes are left out."""
 

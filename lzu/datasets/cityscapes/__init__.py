@@ -1,0 +1,1 @@
+"""Cityscapes: classes, layout, reader, validator, listing, crop, a mini-validation split."""
