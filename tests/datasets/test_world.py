@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lzu.datasets.argoverse_hd.classes import CLASSES, TRAIN_IDS
+from lzu.datasets.argoverse_hd.classes import CLASSES
+from lzu.datasets.cityscapes.classes import IDS
 from lzu.datasets.synthetic import WorldConfig, drawlist
 from lzu.datasets.synthetic.camera import CAMERAS, Pose, make_camera
 from lzu.datasets.synthetic.labels import boxes_3d
@@ -186,19 +187,19 @@ def test_semantic_map_follows_the_instances(frames, stages):
         mask = frame.instance >= FIRST_ACTOR
         who = frame.instance[mask].astype(int) - FIRST_ACTOR
         np.testing.assert_array_equal(frame.semantic[mask], actors.semantic[who])
-        assert frame.semantic.max() <= 18
+        assert frame.semantic.max() <= max(IDS.values())
         seen |= set(np.unique(frame.semantic))
         horizon = int(frame.camera.horizon)
-        assert not np.isin(frame.semantic[horizon + 2 :], TRAIN_IDS["sky"]).any()
-        assert (frame.semantic[-40:, 200:280] == TRAIN_IDS["road"]).mean() > 0.3
+        assert not np.isin(frame.semantic[horizon + 2 :], IDS["sky"]).any()
+        assert (frame.semantic[-40:, 200:280] == IDS["road"]).mean() > 0.3
     for name in ("road", "sidewalk", "building", "vegetation", "sky", "person", "car", "pole"):
-        assert TRAIN_IDS[name] in seen
+        assert IDS[name] in seen
 
 
 def test_riders_are_people_to_the_detector_and_riders_to_the_segmenter():
     for index in range(8):
         actors = make_sequence(SMALL, "train", index).actors
-        riders = np.flatnonzero(actors.semantic == TRAIN_IDS["rider"])
+        riders = np.flatnonzero(actors.semantic == IDS["rider"])
         assert (actors.label[riders] == CLASSES.index("person")).all()
         for rider in riders:
             mount = actors.parent[rider]
@@ -339,6 +340,7 @@ def test_a_world_without_objects_still_renders():
         ("density", {"car": -1}),
         ("density", {"tram": 1}),
         ("jpeg_quality", 0),
+        ("scenery", "town"),
         ("colour", 1),
     ],
 )

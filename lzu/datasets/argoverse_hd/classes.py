@@ -1,4 +1,4 @@
-"""Class names and identifiers shared by the readers and the synthetic world."""
+"""Argoverse-HD's classes, and their places among those of COCO."""
 
 CLASSES: tuple[str, ...] = (
     "person",
@@ -17,29 +17,6 @@ COCO_INDICES: tuple[int, ...] = (0, 1, 2, 3, 5, 7, 9, 11)
 
 COCO_UNMAPPED = 80
 """Argoverse-HD's mark for a COCO class that it does not have."""
-
-TRAIN_IDS: dict[str, int] = {
-    "road": 0,
-    "sidewalk": 1,
-    "building": 2,
-    "wall": 3,
-    "fence": 4,
-    "pole": 5,
-    "traffic light": 6,
-    "traffic sign": 7,
-    "vegetation": 8,
-    "terrain": 9,
-    "sky": 10,
-    "person": 11,
-    "rider": 12,
-    "car": 13,
-    "truck": 14,
-    "bus": 15,
-    "train": 16,
-    "motorcycle": 17,
-    "bicycle": 18,
-}
-"""Cityscapes' 19 evaluated classes and their trainIds."""
 
 
 def coco_mapping() -> list[int]:

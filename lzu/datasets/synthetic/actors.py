@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lzu.datasets.argoverse_hd.classes import CLASSES, TRAIN_IDS
+from lzu.datasets.argoverse_hd.classes import CLASSES
+from lzu.datasets.cityscapes.classes import IDS
 from lzu.datasets.synthetic.mesh import Mesh
 
 
@@ -16,7 +17,7 @@ class Actors:
         meshes: for each actor its mesh, or a stride of meshes for people who walk.
         palette: (N, slots, 3) colours.
         label: (N,) category id in `CLASSES`, or -1.
-        semantic: (N,) Cityscapes trainId.
+        semantic: (N,) Cityscapes id.
         group: (N,) row of the sequence's displacements that carries the actor along s.
         s, d, z, yaw: (N,) place at time 0; yaw relative to the road's heading.
         speed_s, speed_d: (N,) own speed in m/s along and across the road.
@@ -86,7 +87,7 @@ class ActorList:
                 meshes=meshes,
                 palette=palette,
                 label=CLASSES.index(label) if label else -1,
-                semantic=TRAIN_IDS[semantic],
+                semantic=IDS[semantic],
                 group=group,
                 s=s,
                 d=d,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
+from lzu.datasets.synthetic.scenery import SCENERIES, Scenery
 from lzu.errors import UserError
 
 SPLITS = ("train", "val")
@@ -35,6 +36,8 @@ class WorldConfig:
         horizontal_fov_deg: horizontal field of view of the front camera in degrees.
         jpeg_quality: 1 to 100, of the written images.
         sensor_noise: amplitude of the sensor's noise in grey levels (0: none).
+        scenery: "plain", or "city": a calmer street in which all classes of Cityscapes occur, in
+            shares like its own (see `scenery.Scenery`).
 
     Raises:
         UserError: a value is out of range or a class is unknown.
@@ -56,6 +59,7 @@ class WorldConfig:
     horizontal_fov_deg: float = 69.0
     jpeg_quality: int = 90
     sensor_noise: float = 3.0
+    scenery: str = "plain"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
@@ -76,6 +80,8 @@ class WorldConfig:
         fov = self.horizontal_fov_deg
         _require(10 <= fov <= 140, "horizontal_fov_deg", fov, "from 10 to 140")
         _require(1 <= self.jpeg_quality <= 100, "jpeg_quality", self.jpeg_quality, "from 1 to 100")
+        kinds = ", ".join(SCENERIES)
+        _require(self.scenery in SCENERIES, "scenery", self.scenery, f"one of: {kinds}")
         for name in (*self.classes, *self.density):
             known = ", ".join(CLASSES)
             _require(name in CLASSES, "classes/density", name, f"one of: {known}")
@@ -86,6 +92,11 @@ class WorldConfig:
     def image_size(self) -> tuple[int, int]:
         """Native size as (height, width) in pixels."""
         return self.height, self.width
+
+    @property
+    def street(self) -> Scenery:
+        """The numbers of its scenery."""
+        return SCENERIES[self.scenery]
 
     @property
     def min_box_height(self) -> float:

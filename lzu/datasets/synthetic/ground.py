@@ -7,8 +7,9 @@ from functools import cache
 import cv2
 import numpy as np
 
-from lzu.datasets.argoverse_hd.classes import TRAIN_IDS
+from lzu.datasets.cityscapes.classes import IDS
 from lzu.datasets.synthetic.camera import NEAR, Camera
+from lzu.datasets.synthetic.config import SPLITS
 from lzu.datasets.synthetic.drawlist import (
     SHIFT,
     clip_and_project,
@@ -25,6 +26,8 @@ TEXEL = 0.02
 """Metres a texel of the finest texture."""
 BANDS = ((0.0, 1), (9.0, 3), (22.0, 10), (60.0, 40))
 """Distances in metres from which on the texture's detail is averaged over so many texels."""
+RAIL = np.array((58, 60, 64))
+"""Colour of a rail."""
 
 
 Lay = Callable[..., None]
@@ -38,9 +41,10 @@ class Ground:
     Attributes:
         quads: (Q, 4, 3) world corners.
         colour: (Q, 3) BGR before light.
-        semantic: (Q,) Cityscapes trainId.
+        semantic: (Q,) Cityscapes id.
         fine: (Q,) bool, drawn smoothly and only when near enough to matter.
         base: (3,) colour of the open country.
+        base_semantic: its Cityscapes id.
     """
 
     quads: np.ndarray
@@ -48,6 +52,7 @@ class Ground:
     semantic: np.ndarray
     fine: np.ndarray
     base: np.ndarray
+    base_semantic: int
 
 
 def make_ground(sequence: Sequence) -> Ground:
@@ -59,23 +64,31 @@ def make_ground(sequence: Sequence) -> Ground:
     walk = np.array([150, 156, 160]) * rng.uniform(0.85, 1.12)
     paved = np.array([128, 134, 138]) * rng.uniform(0.85, 1.1)
     grass = np.array([70, 112, 92]) * rng.uniform(0.8, 1.1)
-    base = paved if rng.random() < 0.5 else grass
+    is_paved = rng.random() < 0.5
+    base = paved if is_paved else grass
     white, yellow = np.array([214, 218, 220]), np.array([70, 176, 214])
     rows: list[tuple[np.ndarray, np.ndarray, int, bool]] = []
 
     def lay(quads: np.ndarray, colour: np.ndarray, name: str, fine: bool = False) -> None:
-        rows.append((quads, colour, TRAIN_IDS[name], fine))
+        rows.append((quads, colour, IDS[name], fine))
 
     start, end, edge = road.start, road.end - 1, road.half_width
     outer = edge + road.sidewalk
     for side in (-1, 1):
         lay(ribbon(road, start, end, side * edge, side * outer), walk, "sidewalk")
         lay(ribbon(road, start, end, side * edge, side * (edge + 0.18)), walk * 1.15, "sidewalk")
+    stalls, stall_class = asphalt * 0.94, "road"
+    if sequence.config.street.furnished:
+        key = [sequence.config.seed, 14, SPLITS.index(sequence.split), sequence.index]
+        own = np.random.default_rng(key)
+        _verges(road, grass, own, lay)
+        if own.random() < 0.35:
+            stalls, stall_class = paved * own.uniform(0.75, 0.95), "parking"
     lay(ribbon(road, start, end, -edge, edge), asphalt, "road")
     if road.parking:
         for side in (-1, 1):
             inner = side * (edge - PARKING_WIDTH)
-            lay(ribbon(road, start, end, inner, side * edge), asphalt * 0.94, "road")
+            lay(ribbon(road, start, end, inner, side * edge), stalls, stall_class)
             line = (side * (edge - PARKING_WIDTH) - 0.06, side * (edge - PARKING_WIDTH) + 0.06)
             lay(ribbon(road, start, end, *line), white * 0.9, "road", True)
     for c in road.crossings:
@@ -89,13 +102,35 @@ def make_ground(sequence: Sequence) -> Ground:
             lay(ribbon(road, c.s - 0.07, c.s + 0.07, side * (edge + 5), far), yellow, "road", True)
     _patches(road, asphalt, rng, lay)
     _markings(road, white, yellow, lay)
+    if (sequence.actors.semantic == IDS["train"]).any():
+        _rails(road, lay)
     return Ground(
         quads=np.concatenate([quads for quads, *_ in rows]),
         colour=np.concatenate([np.tile(c, (len(q), 1)) for q, c, *_ in rows]),
         semantic=np.concatenate([np.full(len(q), s) for q, _, s, _ in rows]),
         fine=np.concatenate([np.full(len(q), f) for q, *_, f in rows]),
         base=base,
+        base_semantic=IDS["ground" if is_paved else "terrain"],
     )
+
+
+def _verges(road: Road, grass: np.ndarray, rng: np.random.Generator, lay: Lay) -> None:
+    """Grass along the kerb, and behind the pavement."""
+    inner, outer = road.half_width, road.half_width + road.sidewalk
+    strips = ((0.4, inner + 0.18, inner + rng.uniform(1.2, 1.8)), (0.6, outer, outer + 12.0))
+    for side in (-1, 1):
+        for share, near, far in strips:
+            if rng.random() < share:
+                strip = ribbon(road, road.start, road.end - 1, side * near, side * far)
+                lay(strip, grass * rng.uniform(0.9, 1.1), "terrain")
+
+
+def _rails(road: Road, lay: Lay) -> None:
+    """In the inner lanes; as they lie in the street, they are part of it."""
+    for side in (-1, 1):
+        for d in (LANE_WIDTH / 2 - 0.72, LANE_WIDTH / 2 + 0.72):
+            line = (side * d - 0.05, side * d + 0.05)
+            lay(ribbon(road, road.start, road.end - 1, *line), RAIL, "road", True)
 
 
 def _patches(road: Road, asphalt: np.ndarray, rng: np.random.Generator, lay: Lay) -> None:
@@ -200,13 +235,13 @@ def shadows(
     near = np.hypot(*(place[:, :2] - camera.position[:2]).T) < 90
     rows = order[near & (place[:, 2] < 0.1) & ~actors.blocks[order]]
     half = snapshot.size[rows, :2] / 2
-    slim = actors.semantic[rows] == TRAIN_IDS["pole"]
+    slim = actors.semantic[rows] == IDS["pole"]
     half[slim] = 0.16
     angle = np.arange(8) * (np.pi / 4) + np.pi / 8
     circle = np.stack([np.cos(angle), np.sin(angle)], 1)
     # Vehicles have square corners, the rest is round.
     square = np.clip(circle * 1.5, -1, 1)
-    boxy = np.isin(actors.semantic[rows], [TRAIN_IDS[k] for k in ("car", "truck", "bus")])
+    boxy = np.isin(actors.semantic[rows], [IDS[k] for k in ("car", "truck", "bus", "train")])
     local = np.where(boxy[:, None, None], square * (0.98, 1.08), circle) * half[:, None]
     c, s = np.cos(snapshot.yaw[rows])[:, None], np.sin(snapshot.yaw[rows])[:, None]
     x = snapshot.position[rows, 0, None] + c * local[..., 0] - s * local[..., 1]
@@ -226,12 +261,12 @@ def draw(
     camera: Camera,
     order: np.ndarray,
 ) -> None:
-    """Draw the ground's polygons on `image` and their trainIds + 1 on `ids`, in place."""
+    """Draw the ground's polygons on `image` and their Cityscapes ids + 1 on `ids`, in place."""
     weather = sequence.weather
     _fill(image, ids, ground.quads, ground.colour, ground.fine, ground.semantic, weather, camera)
     if image is not None:
         dark, factor = shadows(sequence, snapshot, camera, order)
-        asphalt = ground.colour[ground.semantic == TRAIN_IDS["road"]][0]
+        asphalt = ground.colour[ground.semantic == IDS["road"]][0]
         colour = np.tile(asphalt * factor, (len(dark), 1))
         fine = np.ones(len(dark), bool)
         _fill(image, None, dark, colour, fine, np.zeros(len(dark), int), weather, camera)

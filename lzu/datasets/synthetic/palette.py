@@ -27,6 +27,8 @@ _BASE: dict[str, tuple[int, int, int]] = {
     "white": (235, 235, 235),
     "red": (36, 28, 176),
     "amber": (20, 120, 230),
+    "sign_blue": (168, 84, 20),
+    "sign_yellow": (40, 200, 240),
 }
 SLOTS: dict[str, int] = {name: index for index, name in enumerate(_BASE)}
 BASE_PALETTE = np.array(list(_BASE.values()), np.float32)

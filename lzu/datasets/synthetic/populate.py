@@ -7,6 +7,7 @@ from lzu.datasets.synthetic import street
 from lzu.datasets.synthetic.actors import ActorList
 from lzu.datasets.synthetic.palette import palette
 from lzu.datasets.synthetic.road import LANE_WIDTH, Crossing, Road
+from lzu.datasets.synthetic.scenery import Scenery
 
 RIGHT_ANGLE = np.pi / 2
 
@@ -23,10 +24,12 @@ def near_crossing(road: Road, s: float, margin: float) -> bool:
     return any(abs(s - c.s) < c.half_width + margin for c in road.crossings)
 
 
-def add_buildings(actors: ActorList, road: Road, rng: np.random.Generator) -> None:
+def add_buildings(
+    actors: ActorList, scenery: Scenery, road: Road, rng: np.random.Generator
+) -> None:
     """Rows of houses along both sides and into the side streets, with parks between."""
     meshes = street.meshes("building")
-    urban = rng.uniform(0.45, 1.0)
+    urban = rng.uniform(*scenery.urban)
 
     def place(s: float, d: float, yaw: float, variant: int) -> None:
         wall = pick(rng, colours.WALLS)
@@ -74,37 +77,42 @@ def add_buildings(actors: ActorList, road: Road, rng: np.random.Generator) -> No
             place(crossing.s, side * 100.0, -side * RIGHT_ANGLE, variant)
 
 
-def add_trees_and_posts(actors: ActorList, road: Road, rng: np.random.Generator) -> None:
-    """Street trees, parks and lamp posts."""
+def plant(
+    actors: ActorList, rng: np.random.Generator, season: np.ndarray, s: float, d: float
+) -> None:
+    """Add a tree whose leaves have the colour of the `season`, a factor on blue, green and red."""
     trees = street.meshes("tree")
+    tone = season * rng.uniform(0.85, 1.15)
+    leaves = {
+        slot: tuple(np.clip(colours.BASE_PALETTE[colours.SLOTS[slot]] * tone, 15, 200))
+        for slot in ("leaf", "leaf2", "leaf3")
+    }
+    actors.add(
+        (trees[int(rng.integers(len(trees)))],),
+        palette(**leaves),
+        "vegetation",
+        s,
+        d,
+        yaw=float(rng.uniform(0, 6.28)),
+        scale=float(rng.uniform(0.75, 1.1)),
+    )
+
+
+def add_trees_and_posts(
+    actors: ActorList, scenery: Scenery, road: Road, rng: np.random.Generator
+) -> None:
+    """Street trees, parks and lamp posts."""
     season = rng.uniform((0.75, 0.8, 0.7), (1.15, 1.1, 1.5))
-
-    def plant(s: float, d: float) -> None:
-        tone = season * rng.uniform(0.85, 1.15)
-        leaves = {
-            slot: tuple(np.clip(colours.BASE_PALETTE[colours.SLOTS[slot]] * tone, 15, 200))
-            for slot in ("leaf", "leaf2", "leaf3")
-        }
-        actors.add(
-            (trees[int(rng.integers(len(trees)))],),
-            palette(**leaves),
-            "vegetation",
-            s,
-            d,
-            yaw=float(rng.uniform(0, 6.28)),
-            scale=float(rng.uniform(0.75, 1.1)),
-        )
-
-    spacing, leafy = rng.uniform(9, 22), rng.uniform(0.1, 0.8)
+    spacing, leafy = rng.uniform(9, 22), rng.uniform(*scenery.leafy)
     for side in (-1, 1):
         for s in np.arange(road.start, road.end, spacing):
             at = s + rng.uniform(-1.5, 1.5)
             if rng.random() < leafy and not near_crossing(road, at, 7.0):
-                plant(at, side * (road.half_width + 1.0))
+                plant(actors, rng, season, at, side * (road.half_width + 1.0))
         for s in np.arange(road.start, road.end, 11.0):
             if rng.random() < 0.5 and not near_crossing(road, s, 4.0):
                 depth = road.half_width + road.sidewalk + rng.uniform(16, 34)
-                plant(s + rng.uniform(-4, 4), side * depth)
+                plant(actors, rng, season, s + rng.uniform(-4, 4), side * depth)
         for s in np.arange(road.start + (side > 0) * 16, road.end, 32.0):
             if not near_crossing(road, s, 2.0):
                 yaw = np.pi if side > 0 else 0.0

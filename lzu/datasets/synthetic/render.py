@@ -6,8 +6,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from lzu.datasets.argoverse_hd.classes import TRAIN_IDS
-from lzu.datasets.synthetic import backdrop, drawlist
+from lzu.datasets.cityscapes.classes import IDS
+from lzu.datasets.synthetic import backdrop, drawlist, ego_vehicle
 from lzu.datasets.synthetic import ground as ground_layer
 from lzu.datasets.synthetic.camera import Camera, make_camera
 from lzu.datasets.synthetic.config import SPLITS, WorldConfig
@@ -16,8 +16,8 @@ from lzu.datasets.synthetic.ground import Ground
 from lzu.datasets.synthetic.labels import Box2D, boxes_2d
 from lzu.datasets.synthetic.scene import Sequence, Snapshot, make_sequence, snapshot
 
-FIRST_ACTOR = 32
-"""Value of actor 0 in an id map; below it: 0 sky, trainId + 1 for the ground."""
+FIRST_ACTOR = 64
+"""Value of actor 0 in an id map; below it: 0 sky, Cityscapes id + 1 for what is no actor."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Frame:
     Attributes:
         image: (H, W, 3) uint8 BGR, or None.
         boxes: labelled 2-D boxes, None unless wanted.
-        semantic: (H, W) uint8 Cityscapes trainIds, None unless wanted.
-        instance: (H, W) uint16 id map (0 to 31: background, i + 32: actor i), None unless boxes or
+        semantic: (H, W) uint8 Cityscapes ids, None unless wanted.
+        instance: (H, W) uint16 id map (0 to 63: background, i + 64: actor i), None unless boxes or
             the semantic map are wanted.
         camera: the camera.
         snapshot: the state of the world.
@@ -112,6 +112,8 @@ def _paint(
     for polygon, colour in zip(polygons.polygons, polygons.colours, strict=True):
         fill(image, polygon, colour, smooth, SHIFT)
     config = sequence.config
+    if config.street.furnished:
+        ego_vehicle.paint(image, sequence.weather)
     if config.sensor_noise > 0:
         key = [config.seed, SPLITS.index(sequence.split), sequence.index, frame]
         dy, dx = np.random.default_rng(key).integers(0, 64, 2)
@@ -143,7 +145,7 @@ def _identify(
     ids = np.zeros(view.size, np.uint16)
     if ground:
         horizon = int(np.clip(round(view.horizon), 0, height))
-        ids[horizon:] = TRAIN_IDS["terrain"] + 1
+        ids[horizon:] = stage.ground.base_semantic + 1
         ground_layer.draw(None, ids, stage.ground, sequence, state, view, polygons.order)
     rows = np.flatnonzero(polygons.outline)
     actor = polygons.actor[rows]
@@ -165,12 +167,14 @@ def _identify(
         if left < right and top < bottom:
             whole = int(np.count_nonzero(ids[top:bottom, left:right] == value))
             marks[who] = (left, top, right, bottom, whole)
+    if ground and sequence.config.street.furnished:
+        ego_vehicle.identify(ids)
     return ids, marks
 
 
 def _semantic(ids: np.ndarray, sequence: Sequence) -> np.ndarray:
     table = np.zeros(FIRST_ACTOR + len(sequence.actors), np.uint8)
-    table[0] = TRAIN_IDS["sky"]
-    table[1:FIRST_ACTOR] = np.minimum(np.arange(FIRST_ACTOR - 1), 255)
+    table[0] = IDS["sky"]
+    table[1:FIRST_ACTOR] = np.arange(FIRST_ACTOR - 1)
     table[FIRST_ACTOR:] = sequence.actors.semantic
     return table[ids]

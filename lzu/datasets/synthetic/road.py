@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lzu.datasets.synthetic.scenery import Scenery
+
 LANE_WIDTH = 3.4
 PARKING_WIDTH = 2.3
 
@@ -68,7 +70,13 @@ class Road:
         return x - d * np.sin(heading), y + d * np.cos(heading), heading
 
 
-def make_road(rng: np.random.Generator, start: float, end: float, controls: np.ndarray) -> Road:
+def make_road(
+    rng: np.random.Generator,
+    start: float,
+    end: float,
+    controls: np.ndarray,
+    scenery: Scenery,
+) -> Road:
     """A random street from `start` to `end`; `controls` are the probabilities of a crossing's
     control being a signal, a stop sign or nothing."""
     length = int(np.ceil(end - start)) + 2
@@ -94,9 +102,9 @@ def make_road(rng: np.random.Generator, start: float, end: float, controls: np.n
         x=x,
         y=y,
         heading=heading,
-        lanes=int(rng.choice([1, 2, 3], p=[0.4, 0.42, 0.18])),
+        lanes=int(rng.choice([1, 2, 3], p=scenery.lanes)),
         parking=bool(rng.random() < 0.7),
-        sidewalk=float(rng.uniform(2.8, 4.5)),
+        sidewalk=float(rng.uniform(*scenery.pavement)),
         crossings=tuple(crossings),
     )
 

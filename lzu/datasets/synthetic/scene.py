@@ -7,6 +7,7 @@ import numpy as np
 from lzu.datasets.synthetic.actors import ActorList, Actors
 from lzu.datasets.synthetic.camera import Pose
 from lzu.datasets.synthetic.config import SPLITS, WorldConfig
+from lzu.datasets.synthetic.furniture import furnish
 from lzu.datasets.synthetic.mesh import Mesh
 from lzu.datasets.synthetic.palette import LAMP_ON, SLOTS
 from lzu.datasets.synthetic.populate import add_buildings, add_controls, add_trees_and_posts
@@ -102,7 +103,13 @@ def make_sequence(config: WorldConfig, split: str, index: int) -> Sequence:
     weights = np.array(
         [0.5 * config.multiplier("traffic_light"), 0.22 * config.multiplier("stop_sign"), 0.22]
     )
-    road = make_road(rng, -60.0, 1.25 * speed * duration + VIEW, weights / weights.sum())
+    road = make_road(
+        rng,
+        -60.0,
+        1.25 * speed * duration + VIEW,
+        weights / weights.sum(),
+        config.street,
+    )
     ahead = [c for c in road.crossings if 15 < c.s < 70]
     waiting = waiting and bool(ahead)
     if waiting:
@@ -112,9 +119,9 @@ def make_sequence(config: WorldConfig, split: str, index: int) -> Sequence:
         ego_lane=int(rng.integers(road.lanes)),
         ego_speed=speed,
         stop_line=stop_line if waiting else None,
-        lead=rng.uniform(2.5, 6) if waiting else lead_gap + 0.4 * speed,
-        busy=float(rng.choice([0.4, 0.8, 1.3], p=[0.25, 0.45, 0.3])),
-        crowd=float(rng.choice([1.5, 4.0, 9.0], p=[0.35, 0.4, 0.25])),
+        lead=config.street.lead * (rng.uniform(2.5, 6) if waiting else lead_gap + 0.4 * speed),
+        busy=config.street.traffic * float(rng.choice([0.4, 0.8, 1.3], p=[0.25, 0.45, 0.3])),
+        crowd=config.street.crowd * float(rng.choice([1.5, 4.0, 9.0], p=[0.35, 0.4, 0.25])),
         duration=duration,
     )
     displacement, groups = [np.zeros_like(times)], {}
@@ -127,19 +134,21 @@ def make_sequence(config: WorldConfig, split: str, index: int) -> Sequence:
         displacement.append(moved)
     ego = 0 if waiting else groups[-plan.ego_lane - 1][0]
     actors = ActorList()
-    add_buildings(actors, road, rng)
-    add_trees_and_posts(actors, road, rng)
+    add_buildings(actors, config.street, road, rng)
+    add_trees_and_posts(actors, config.street, road, rng)
     add_controls(actors, road, rng)
     add_lanes(actors, config, road, plan, groups, rng)
     add_parked(actors, config, road, rng)
     add_side_traffic(actors, config, road, plan, rng)
     add_people(actors, config, road, plan, rng)
+    if config.street.furnished:
+        furnish(actors, config, split, index, road)
     mount, steady = rng.normal(0, 0.008, 2), 0.0012 * (speed > 0)
     waves = rng.uniform(0, 6.28, 2)
     bob = np.stack(
         [
             0.3 * mount[0] + 3 * steady * np.sin(times * 0.5 + waves[0]),
-            mount[1] + steady * np.sin(times * 5.3 + waves[1]),
+            config.street.pitch + mount[1] + steady * np.sin(times * 5.3 + waves[1]),
         ],
         1,
     )

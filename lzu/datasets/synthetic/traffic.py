@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lzu.datasets.argoverse_hd.classes import CLASSES
 from lzu.datasets.synthetic import palette as colours
 from lzu.datasets.synthetic import street, vehicles
 from lzu.datasets.synthetic.actors import ActorList
@@ -13,8 +14,8 @@ from lzu.datasets.synthetic.populate import near_crossing, pick
 from lzu.datasets.synthetic.road import LANE_WIDTH, PARKING_WIDTH, Road
 
 RIGHT_ANGLE = np.pi / 2
-MIX = {"car": 0.86, "truck": 0.07, "bus": 0.03, "motorcycle": 0.04}
-"""Natural shares of the vehicles in a lane."""
+LENGTHS = {"car": 4.7, "truck": 10.0, "bus": 12.0, "motorcycle": 2.2, "train": 27.0}
+"""Metres that a vehicle takes of its lane."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,16 @@ class Plan:
     duration: float
 
 
-def draw_kind(config: WorldConfig, rng: np.random.Generator) -> str:
-    """A random vehicle class, "" if the world has none."""
-    weights = np.array([share * config.multiplier(name) for name, share in MIX.items()])
+def draw_kind(config: WorldConfig, rng: np.random.Generator, rails: bool = False) -> str:
+    """A random vehicle class, "" if the world has none; a train only on `rails`."""
+    mix = {k: share for k, share in config.street.mix.items() if rails or k != "train"}
+    # Trams are no class of the detector's, so nobody chooses their number.
+    weights = np.array(
+        [share * (config.multiplier(k) if k in CLASSES else 1.0) for k, share in mix.items()]
+    )
     if weights.sum() == 0:
         return ""
-    return str(rng.choice(list(MIX), p=weights / weights.sum()))
+    return str(rng.choice(list(mix), p=weights / weights.sum()))
 
 
 def _paint(kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -79,6 +84,9 @@ def add_vehicle(
     actors: ActorList, kind: str, s: float, d: float, rng: np.random.Generator, **motion: object
 ) -> None:
     """Add a vehicle of class `kind`; moving motorcycles and bicycles carry a rider."""
+    if kind == "train":
+        _add_tram(actors, s, d, rng, **motion)
+        return
     options = vehicles.meshes(kind)
     share = (0.42, 0.24, 0.24, 0.1) if kind == "car" else None
     mesh = options[int(rng.choice(len(options), p=share))]
@@ -104,6 +112,18 @@ def add_vehicle(
         )
 
 
+def _add_tram(
+    actors: ActorList, s: float, d: float, rng: np.random.Generator, **motion: object
+) -> None:
+    """A tram of two coupled cars, a cab at each end."""
+    half = LENGTHS["train"] / 4
+    motion.pop("yaw")
+    lower = colours.BUS_PAINTS[int(rng.integers(len(colours.BUS_PAINTS)))]
+    paint = palette(paint=pick(rng, (lower,)), paint2=pick(rng, ((226, 228, 230),)))
+    for end, yaw in ((-1, np.pi), (1, 0.0)):
+        actors.add(vehicles.meshes("train"), paint, "train", s + end * half, d, yaw=yaw, **motion)
+
+
 def fill_lane(
     actors: ActorList,
     config: WorldConfig,
@@ -116,18 +136,19 @@ def fill_lane(
     gap: tuple[float, float],
     moving: bool,
     keep_out: tuple[float, float] | None = None,
+    rails: bool = False,
 ) -> None:
     """Fill lane `d` over `span` with vehicles that move as `group` does.
 
     `gap` is the least and the mean additional distance between bumpers in metres; nothing stands
-    in `keep_out`.
+    in `keep_out`; trams run only on `rails`.
     """
     at = span[0] + rng.uniform(0, gap[0] + gap[1])
     while at < span[1]:
-        kind = draw_kind(config, rng)
+        kind = draw_kind(config, rng, rails)
         if not kind:
             return
-        length = {"car": 4.7, "truck": 10.0, "bus": 12.0, "motorcycle": 2.2}[kind]
+        length = LENGTHS[kind]
         middle = at + length / 2
         clear = keep_out is None or at + length < keep_out[0] or at > keep_out[1]
         if clear:
@@ -152,20 +173,16 @@ def add_parked(
     """Parked vehicles along both kerbs."""
     if not road.parking:
         return
-    occupancy = rng.uniform(0.25, 0.85)
+    occupancy = rng.uniform(0.25, 0.85) * config.street.parked
     edge = road.half_width - PARKING_WIDTH / 2
     for side in (-1, 1):
         at = road.start
         while at < road.end:
             if rng.random() < occupancy and not near_crossing(road, at, 6.0):
-                weights = np.array(
-                    [config.multiplier(k) * w for k, w in (("car", 0.9), ("motorcycle", 0.06))]
-                    + [config.multiplier("truck") * 0.04]
-                )
+                mix = config.street.parked_mix
+                weights = np.array([config.multiplier(k) * share for k, share in mix.items()])
                 if weights.sum() > 0:
-                    kind = ("car", "motorcycle", "truck")[
-                        int(rng.choice(3, p=weights / weights.sum()))
-                    ]
+                    kind = list(mix)[int(rng.choice(len(mix), p=weights / weights.sum()))]
                     at += 4.0 * (kind == "truck")
                     yaw = 0.0 if side < 0 else np.pi
                     add_vehicle(
@@ -270,11 +287,12 @@ def add_people(
             else:
                 d = direction * (edge + rng.uniform(0.3, 1.5))
                 person(s, d, -direction * RIGHT_ANGLE, 0.0, 0.0)
-    cyclists = rng.poisson(0.9 * length / 100 * config.multiplier("bicycle"))
-    for _ in range(int(cyclists)):
+    often = 0.9 * config.street.cycles
+    cycles = rng.poisson(often * length / 100 * config.multiplier("bicycle"))
+    for _ in range(int(cycles)):
         side = int(rng.choice([-1, 1]))
         s = float(rng.uniform(road.start, road.end))
-        if rng.random() < 0.6:
+        if rng.random() < config.street.ridden:
             # Between the parked vehicles and the lanes.
             d = side * (road.lanes * LANE_WIDTH - 0.28)
             add_vehicle(
@@ -320,6 +338,7 @@ def add_lanes(
             fill_lane(
                 actors, config, rng, span, d,
                 group=group, yaw=yaw, gap=(5.0, mean_gap), moving=True, keep_out=keep_out,
+                rails=index == 0,
             )  # fmt: skip
             continue
         crossing = next(c for c in road.crossings if c.s > stop)
@@ -329,7 +348,9 @@ def add_lanes(
         fill_lane(
             actors, config, rng, queue, d,
             group=0, yaw=yaw, gap=(1.6, 1.5), moving=False, keep_out=keep_out,
+            rails=index == 0,
         )  # fmt: skip
         fill_lane(
-            actors, config, rng, free, d, group=group, yaw=yaw, gap=(5.0, mean_gap), moving=True
+            actors, config, rng, free, d,
+            group=group, yaw=yaw, gap=(5.0, mean_gap), moving=True, rails=index == 0,
         )  # fmt: skip

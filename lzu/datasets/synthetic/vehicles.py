@@ -167,6 +167,46 @@ def _bus(length: float) -> Mesh:
     return builder.build()
 
 
+def _tram() -> Mesh:
+    """A car of a tram, its cab at +x."""
+    width, height, half = 2.4, 3.5, 6.6
+    builder = MeshBuilder()
+    builder.box((-half + 0.6, half - 0.8), (-0.95, 0.95), (0.04, 0.5), "dark")
+    builder.next_group()
+    profile = [
+        (-half, 0.32),
+        (half - 0.15, 0.32),
+        (half, 0.7),
+        (half, 1.3),
+        (half - 0.55, height),
+        (-half, height),
+    ]
+    builder.extrude(profile, width / 2, "paint2")
+    walls = sides((-half, half - 0.5), (-width / 2, width / 2), (0.32, height))
+    for name in ("left", "right"):
+        builder.decal(walls[name], (0, 1), (0.0, 0.3), "paint", detail=0.5)
+        builder.decal(walls[name], (0.03, 0.97), (0.42, 0.82), "glass", detail=0.4)
+        for u in np.linspace(0.1, 0.9, 6):
+            builder.decal(walls[name], (u - 0.006, u + 0.006), (0.42, 0.82), "paint2", detail=0.12)
+        for u in (0.16, 0.6):
+            builder.decal(walls[name], (u, u + 0.12), (0.03, 0.82), "glass2", detail=0.5)
+    screen = np.array(
+        [
+            (half + 0.01, -1.05, 1.35),
+            (half + 0.01, 1.05, 1.35),
+            (half - 0.4, 1.0, 2.9),
+            (half - 0.4, -1.0, 2.9),
+        ]
+    )
+    builder.face(screen, "glass", (1, 0, 0.3), detail=0.5)
+    front = sides((-half, half + 0.01), (-width / 2, width / 2), (0.32, 1.3))["front"]
+    builder.decal(front, (0, 1), (0.38, 1.0), "paint", detail=0.4)
+    for u in PAIR:
+        builder.decal(front, u, (0.5, 0.75), "head", detail=0.2)
+    builder.box((-2.0, 1.5), (-0.8, 0.8), (height, height + 0.35), "paint3")
+    return builder.build(base_groups=(0,))
+
+
 def _bar(
     builder: MeshBuilder, a: tuple[float, float], b: tuple[float, float], width: float, slot: str
 ) -> None:
@@ -233,7 +273,7 @@ def _motorcycle() -> Mesh:
 
 @cache
 def meshes(name: str) -> tuple[Mesh, ...]:
-    """The variants of a vehicle: "car", "truck", "bus", "motorcycle" or "bicycle"."""
+    """The variants of a vehicle: "car", "truck", "bus", "train", "motorcycle" or "bicycle"."""
     match name:
         case "car":
             return tuple(_car(shape) for shape in _CAR_SHAPES.values())
@@ -241,6 +281,8 @@ def meshes(name: str) -> tuple[Mesh, ...]:
             return _truck(6.8, 3.2, 1.7), _truck(8.6, 3.6, 1.8), _truck(12.5, 3.9, 2.1)
         case "bus":
             return _bus(10.6), _bus(12.2)
+        case "train":
+            return (_tram(),)
         case "motorcycle":
             return (_motorcycle(),)
         case "bicycle":
