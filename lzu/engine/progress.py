@@ -28,7 +28,7 @@ class Progress(Hook):
         self.first = runner.iter
         self.started = time.monotonic()
         if self.first:
-            _say(f"{self.name}: resumed at iteration {self.first} of {runner.max_iters}")
+            say(f"{self.name}: resumed at iteration {self.first} of {runner.max_iters}")
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -52,12 +52,13 @@ class Progress(Hook):
         self.losses.append((done, round(loss, 5)))
         pace = (time.monotonic() - self.started) / (done - self.first)
         left = pace * (total - done)
-        _say(
+        say(
             f"{self.name}: {100 * done // total:3d} %  iteration {done}/{total}  loss {loss:.3f}  "
             f"{pace:.2f} s/iteration  {left / 60:.1f} min left"
         )
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print a line to standard error, once if several processes train together."""
     if is_main_process():
         print(line, file=sys.stderr, flush=True)

@@ -30,11 +30,12 @@ def training_session(folder: Path, stamp: str) -> Iterator[None]:
                 f"{folder}: another process trains this run; wait for it, or stop it"
             ) from None
         mark = folder / "stamp"
-        if folder.exists() and (not mark.is_file() or mark.read_text() != stamp):
+        if folder.exists() and not (mark.is_file() and mark.read_bytes() == stamp.encode()):
             shutil.rmtree(folder)
         folder.mkdir(exist_ok=True)
+        for unfinished in folder.glob(".*.partial*"):
+            unfinished.unlink()
         write_text(mark, stamp)
-        _mend_last_checkpoint(folder)
         yield
         # First the stamp: a kill while the folder goes must not leave half of one to resume from.
         mark.unlink()
@@ -42,18 +43,3 @@ def training_session(folder: Path, stamp: str) -> Iterator[None]:
         # On NFS, files that are still open keep their folder; the results are complete without.
         shutil.rmtree(folder, ignore_errors=True)
     lock_path.unlink(missing_ok=True)
-
-
-def _mend_last_checkpoint(folder: Path) -> None:
-    """Forget a last checkpoint that a kill left unnamed or removed; fall back on one before."""
-    pointer = folder / "last_checkpoint"
-    if pointer.is_file() and not Path(pointer.read_text().strip() or "-").is_file():
-        pointer.unlink()
-    if pointer.is_file():
-        return
-    saved = sorted(folder.glob("iter_*.pth"), key=lambda path: int(path.stem.removeprefix("iter_")))
-    # Without a pointer the newest may be half-written; the one before it is complete.
-    for path in saved[-1:]:
-        path.unlink()
-    if saved[:-1]:
-        write_text(pointer, str(saved[-2]))

@@ -15,14 +15,15 @@ from mmengine.runner import Runner
 import lzu.engine.progress
 import lzu.models.draws  # noqa: F401  (these register what the config below names)
 from lzu.engine.build import enter_scope, named_errors
-from lzu.engine.progress import Progress
+from lzu.engine.progress import Progress, say
+from lzu.engine.resume import newest_intact
 from lzu.engine.trained import save_trained
 from lzu.engine.weights import describe_initial_weights, fetch_backbones
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_json
-from lzu.models.compat import safe_resume
+from lzu.models.compat import strict_loading
 from lzu.results.provenance import collect_provenance
 from lzu.results.stamps import RECORD, stamp
 
@@ -32,10 +33,11 @@ def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none
 
     A training that was killed goes on from its last checkpoint in the run's `training/` folder,
     which the caller owns by `training_session`, and ends with the same weights as one that was
-    not (on a CPU, bit by bit). `launcher` is `none` or `pytorch` (under torchrun); `workers` load
-    images, on each GPU.
+    not (on a CPU, bit by bit). A damaged checkpoint is said and not used, but the one before it,
+    or none. `launcher` is `none` or `pytorch` (under torchrun); `workers` load images, on each GPU.
 
-    Raises UserError if the settings do not fit together, or the loss is lost.
+    Raises UserError if the settings do not fit together, a checkpoint asks to run code, or the loss
+    is lost.
     """
     started = datetime.now(UTC)
     if run != run.trained:
@@ -51,17 +53,21 @@ def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none
     if launcher != "none" and not torch.cuda.is_available():
         # mmengine would set a CUDA device; it leaves a group alone that is there already.
         torch.distributed.init_process_group("gloo")
-    settings = _runner_config(context, run, folder, workers, launcher)
-    with named_errors("model.overrides"):
-        runner = Runner.from_cfg(settings)
-    model = _bare(runner.model)
-    weights = context.settings.model.initial_weights
-    if weights is not None and not (folder / "last_checkpoint").is_file():
-        # mmengine would do this when training starts, over the loaded weights.
-        model.init_weights()
-        step("fit_weights")(model, context.paths.weights(weights))
-    progress = next(hook for hook in runner.hooks if isinstance(hook, Progress))
-    with safe_resume():
+    # Chosen before the processes meet in `from_cfg`, after which one of them may write another.
+    checkpoint, notes = newest_intact(folder)
+    settings = _runner_config(context, run, folder, workers, launcher, checkpoint)
+    with strict_loading():
+        with named_errors("model.overrides"):
+            runner = Runner.from_cfg(settings)
+        for note in notes:
+            say(note)
+        model = _bare(runner.model)
+        weights = context.settings.model.initial_weights
+        if weights is not None and checkpoint is None:
+            # mmengine would do this when training starts, over the loaded weights.
+            model.init_weights()
+            step("fit_weights")(model, context.paths.weights(weights))
+        progress = next(hook for hook in runner.hooks if isinstance(hook, Progress))
         runner.train()
     if not is_main_process():
         return
@@ -117,7 +123,14 @@ def iterations_of(context: Context, run: Run) -> tuple[int, int]:
     return per_epoch, iterations
 
 
-def _runner_config(context: Context, run: Run, folder: Path, workers: int, launcher: str) -> Config:
+def _runner_config(
+    context: Context,
+    run: Run,
+    folder: Path,
+    workers: int,
+    launcher: str,
+    checkpoint: Path | None = None,
+) -> Config:
     settings, step = context.settings, context.task.step
     schedule = settings.schedule
     world = int(os.environ["WORLD_SIZE"]) if launcher == "pytorch" else 1
@@ -153,7 +166,8 @@ def _runner_config(context: Context, run: Run, folder: Path, workers: int, launc
                 "mp_cfg": {"mp_start_method": "fork", "opencv_num_threads": 0},
                 "dist_cfg": {"backend": "nccl"},
             },
-            "resume": True,
+            "resume": checkpoint is not None,
+            "load_from": None if checkpoint is None else str(checkpoint),
             "randomness": {"seed": run.seed},
             "default_scope": context.task.scope,
             "log_level": "ERROR",
@@ -178,10 +192,12 @@ def _runner_config(context: Context, run: Run, folder: Path, workers: int, launc
                     # Two, because mmengine removes the oldest before the newest is complete.
                     "max_keep_ckpts": 2,
                     "save_last": False,
+                    "backend_args": {"backend": "lzu_atomic"},
                 },
             },
             "custom_hooks": [
                 {"type": "LZUProgress", "name": name},
+                {"type": "LZUPlainCheckpoints"},
                 *step("training_hooks")(context, run, per_epoch, iterations),
             ],
         }

@@ -13,6 +13,7 @@ from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import write_atomic
+from lzu.models.compat import strict_loading
 from lzu.results.stamps import CHECKPOINT, stamp
 
 
@@ -51,7 +52,8 @@ def load_trained(context: Context, run: Run) -> Any:
     enter_scope(context)
     settings = context.task.step("model_config")(context, run)
     settings["backbone"]["init_cfg"] = None
-    model = MODELS.build(settings)
+    with strict_loading():
+        model = MODELS.build(settings)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

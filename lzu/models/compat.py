@@ -1,29 +1,52 @@
 """Bridges between versions of the OpenMMLab packages, in one place."""
 
+import os
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
+
+from lzu.errors import UserError
 
 
 @contextmanager
-def safe_resume() -> Iterator[None]:
-    """Let mmengine's own checkpoints load with `weights_only=True` within the block.
+def strict_loading() -> Iterator[None]:
+    """Let no checkpoint that mmengine reads within the block run code.
 
-    torch >= 2.6 refuses the log buffers that mmengine puts into a checkpoint unless their classes
-    are allow-listed. The frozen mmengine 0.10.7 does not list them, and the maintained fork then
-    loads without the check. Only for checkpoints that this project wrote.
+    The maintained fork reads with `weights_only=True`, but allow-lists `getattr`, and reads once
+    more without the check what is refused; the frozen mmengine 0.10.7 leaves both to the
+    environment. Here everything is read with `weights_only=True`, and nothing is allow-listed.
+
+    A file that holds more than weights and plain values raises UserError.
     """
-    import numpy as np
     import torch
-    from mmengine.logging.history_buffer import HistoryBuffer
+    from mmengine.runner import checkpoint
 
-    multiarray = (getattr(np, "_core", None) or np.core).multiarray
-    scalar_types = [type(np.dtype(t)) for t in ("float32", "float64", "int64", "int32")]
-    listed = [HistoryBuffer, np.ndarray, np.dtype, *scalar_types]
-    # A buffer holds its own methods, which pickle as getattr.
-    listed += [multiarray._reconstruct, multiarray.scalar, getattr]
-    with torch.serialization.safe_globals(listed):
+    def load(file: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
+        try:
+            return torch.load(file, map_location=map_location, weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise UserError(
+                f"{file}: not read, because it is damaged or asks for more than weights "
+                f"({str(error).splitlines()[0]}); get it again from a source that you trust"
+            ) from None
+
+    # for what calls torch.load itself; the two contradict each other
+    wanted = {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "0"}
+    before = {name: os.environ.get(name) for name in wanted}
+    own = getattr(checkpoint, "_safe_torch_load", None)
+    os.environ.update(wanted)
+    if own is not None:
+        checkpoint._safe_torch_load = load
+    try:
         yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ.update({} if value is None else {name: value})
+        if own is not None:
+            checkpoint._safe_torch_load = own
 
 
 @contextmanager

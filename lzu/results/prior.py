@@ -45,7 +45,7 @@ def load_prior(path: str | Path, native_size: tuple[int, int] | None = None) -> 
             made_for = tuple(prior.parameters["native_size"])
     except FileNotFoundError:
         raise UserError(f"{path}: no such prior; make it with `lzu prior`") from None
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path}: not a prior ({error}); delete it and make it again with `lzu prior`"
         ) from None

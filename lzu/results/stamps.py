@@ -1,6 +1,8 @@
 """The stamp of a run: one hash of all that its weights depend on, files included."""
 
 import hashlib
+import zipfile
+from pathlib import Path
 
 from lzu.errors import UserError
 from lzu.experiments.context import Context
@@ -42,12 +44,23 @@ def stamp(context: Context, run: Run) -> str:
 def is_trained(context: Context, run: Run) -> bool:
     """Whether the run's weights are there, of the settings, data and prior that the suite has now.
 
-    Then there is nothing to train: a file that was rewritten, but is equal, changes no weights.
+    Then there is nothing to train: a file that was rewritten, but is equal, changes no weights. A
+    damaged checkpoint is none.
     """
     record = context.paths.run(run, RECORD)
-    if not (record.is_file() and context.paths.run(run, CHECKPOINT).is_file()):
+    if not record.is_file():
         return False
     try:
-        return bool(read_json(record)["stamp"] == stamp(context, run))
+        same = bool(read_json(record)["stamp"] == stamp(context, run))
     except (UserError, KeyError, TypeError):
+        return False
+    return same and _is_intact(context.paths.run(run, CHECKPOINT))
+
+
+def _is_intact(checkpoint: Path) -> bool:
+    """Whether the archive that a checkpoint is has all its parts, unaltered; without torch."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
         return False

@@ -1,6 +1,7 @@
 """The prior on disk: made from training boxes, with its source, and refused where it is wrong."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from lzu.engine.prior import make_prior
 from lzu.errors import UserError
 from lzu.results.prior import load_prior
 from lzu.tasks.detection2d.plan import spec
+from tests.engine.planted import Touch
 from tests.prepared import changed, copied
 from tests.prepared import lzu as lzu_verb
 
@@ -46,11 +48,36 @@ def test_validation_boxes_are_refused(context):
     assert not context.paths.prior(wanted).exists()
 
 
-def test_a_damaged_prior_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(b"not a zip"),
+        lambda path: path.write_bytes(b""),
+        lambda path: np.savez(path, saliency=np.ones(3)),
+        lambda path: np.savez(path, saliency=np.ones(3), about=np.array("[1]")),
+        lambda path: np.savez(path, saliency=np.ones(3), about=np.array("{")),
+    ],
+)
+def test_a_damaged_prior_is_named(tmp_path, write):
     path = tmp_path / "p.npz"
-    path.write_bytes(b"not a zip")
+    write(path)
     with pytest.raises(UserError, match=r"p\.npz: not a prior"):
         load_prior(path)
+
+
+@pytest.mark.parametrize("array", ["saliency", "about", "all"])
+def test_a_prior_runs_no_code(tmp_path, array):
+    path, proof = tmp_path / "p.npz", tmp_path / "proof"
+    about = json.dumps({"parameters": {"native_size": [2, 2]}, "source": {}})
+    arrays = {"saliency": np.ones(3), "about": np.array(about)}
+    planted = np.array(Touch(proof), dtype=object)
+    if array == "all":
+        path.write_bytes(pickle.dumps(planted))
+    else:
+        np.savez(path, **arrays | {array: planted})
+    with pytest.raises(UserError, match=r"p\.npz: not a prior"):
+        load_prior(path)
+    assert not proof.exists()
 
 
 def test_the_picture_and_what_it_shows_are_written(context):

@@ -1,28 +1,65 @@
 """The bridges between versions of the OpenMMLab packages."""
 
+import os
 import pickle
 
-import numpy as np
 import pytest
 import torch
 
 pytest.importorskip("mmengine")
 
-from mmengine.logging import MessageHub
+from mmengine.model import BaseModule
+from mmengine.runner import checkpoint
+from mmengine.runner import load_checkpoint as mmengine_load
 
-from lzu.models.compat import import_mmdet3d, safe_resume
+from lzu.errors import UserError
+from lzu.models.compat import import_mmdet3d, strict_loading
+from tests.engine.planted import PLANTS, plant
+
+FORCED = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 
 
-def test_mmengine_s_checkpoints_load_safely_within_the_block_only(tmp_path):
-    hub = MessageHub("test")
-    hub.update_scalar("train/loss", np.float32(0.25))
-    path = tmp_path / "iter_1.pth"
-    torch.save({"message_hub": hub.state_dict()}, path)
-    with safe_resume():
-        found = torch.load(path, weights_only=True)["message_hub"]
-    assert found["log_scalars"]["train/loss"].current() == 0.25
-    with pytest.raises(pickle.UnpicklingError):
-        torch.load(path, weights_only=True)
+class Layer(BaseModule):
+    """A module that mmengine initialises."""
+
+    def __init__(self, source):
+        super().__init__(init_cfg={"type": "Pretrained", "checkpoint": str(source)})
+        self.layer = torch.nn.Linear(2, 2)
+
+
+def ways(path):
+    """How mmengine reads a checkpoint for us: by the runner, and as a part's first weights."""
+    return {
+        "runner": lambda: mmengine_load(torch.nn.Linear(2, 2), str(path)),
+        "init_cfg": lambda: Layer(path).init_weights(),
+        "itself": lambda: torch.load(path, weights_only=False),
+    }
+
+
+@pytest.mark.parametrize("way", ways(None))
+@pytest.mark.parametrize("kind", PLANTS)
+def test_nothing_in_a_checkpoint_is_run(tmp_path, way, kind, monkeypatch):
+    """Though the caller, the environment or the packages would have it."""
+    monkeypatch.setenv(FORCED[1], "1")
+    path, proof = plant(tmp_path, kind)
+    error = pickle.UnpicklingError if way == "itself" else UserError
+    with strict_loading(), pytest.raises(error):
+        ways(path)[way]()
+    assert not proof.exists()
+
+
+def test_weights_are_read_and_all_is_as_before_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setenv(FORCED[1], "1")
+    monkeypatch.delenv(FORCED[0], raising=False)
+    own = checkpoint._safe_torch_load
+    model = Layer(tmp_path / "own.pth")
+    expected = {"layer.weight": torch.ones(2, 2), "layer.bias": torch.ones(2)}
+    torch.save({"state_dict": expected}, tmp_path / "own.pth")
+    with strict_loading():
+        model.init_weights()
+    torch.testing.assert_close(dict(model.state_dict()), expected)
+    assert checkpoint._safe_torch_load is own
+    assert [os.environ.get(name) for name in FORCED] == [None, "1"]
 
 
 def test_mmdet3d_imports_beside_the_fork_and_versions_are_put_back():
