@@ -1,6 +1,7 @@
 """Where a suite keeps its files: the one place that composes their names."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,7 +153,9 @@ class TaskPaths:
 
     def stream(self, run: Run, sequence: int | str) -> Path:
         """What `run` saw and found, frame by frame, in a validation sequence (its sid or name)."""
-        return self.root / "streams" / self.task / f"{flat(run)}_{sequence}.npz"
+        # A name may hold anything, a path out of this folder among it.
+        plain = re.sub(r"[^\w.-]", "_", str(sequence))
+        return self.root / "streams" / self.task / f"{flat(run)}_{plain}.npz"
 
     @property
     def level_error(self) -> Path:

@@ -1,7 +1,7 @@
 """A suite that is finished as far as Snakemake can tell, and what a changed setting would rerun.
 
 Every job of the real workflow is run, with the real parameters and inputs, but only touches its
-outputs; so hundreds of jobs are done in seconds, and no data or training is needed.
+outputs and tells its command; so hundreds of jobs are done in seconds, and no data or training is needed.
 """
 
 import copy
@@ -16,15 +16,19 @@ from typing import Any
 import yaml
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
+COMMANDS = "commands"
 SNAKEFILE = """
 {before}
 import sys as _sys
 from pathlib import Path as _Path
+from snakemake.utils import format as _format
 
 
 def shell(command, **options):
     for file in _sys._getframe(1).f_locals["output"]:
         _Path(file).touch()
+    with open("{commands}", "a") as _commands:
+        _commands.write(_format(command, stepout=2, **options) + "\\0")
 
 
 include: "{workflow}"
@@ -63,6 +67,11 @@ class Finished:
         text = done.stdout + done.stderr
         assert done.returncode == 0, text[-4000:]
         return text
+
+    @property
+    def commands(self) -> list[str]:
+        """What the jobs would have given to the shell."""
+        return (self.folder / COMMANDS).read_text().split("\0")[:-1]
 
     def planned(self, key: str, value: Any) -> dict[str, int]:
         """Rule -> number of jobs that are planned once the setting `key` has another `value`."""
@@ -116,7 +125,9 @@ def finish_settings(
             block["dataset"]["root"] = str(folder / name)
             (folder / name).mkdir()
     workflow = root / "workflow" / "Snakefile"
-    (folder / "Snakefile").write_text(SNAKEFILE.format(before=before, workflow=workflow))
+    (folder / "Snakefile").write_text(
+        SNAKEFILE.format(before=before, workflow=workflow, commands=COMMANDS)
+    )
     finished = Finished(folder, settings, root / "profiles" / "default")
     # touching needs no core of its own
     finished.snakemake(settings, "before", "--cores", "64", "--quiet", "all")

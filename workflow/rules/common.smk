@@ -37,8 +37,13 @@ def checked(settings):
 
 
 def checked_root(context):
-    """Stop before planning if real data is not where the suite says."""
+    """Stop before planning if real data is not where the suite says, or a world cannot be there."""
     dataset, about = context.settings.dataset, context.task.dataset
+    if dataset.synthetic is not None and set(dataset.root) & set("{}"):
+        sys.exit(
+            f"lzu: {context.task.name}.dataset.root: {dataset.root} has braces, which Snakemake "
+            "takes for wildcards in what it writes; choose a folder without"
+        )
     if dataset.synthetic is None and not Path(dataset.root).is_dir():
         sys.exit(
             f"lzu: {context.task.name}.dataset.root: there is no folder {dataset.root}. For "
@@ -185,6 +190,11 @@ def initial_weights(wildcards):
     context = context_of(wildcards)
     weights = context.settings.model.initial_weights
     return [] if weights is None else [context.paths.weights(weights)]
+
+
+def as_it_is(value):
+    """A parameter in whose texts nothing is a wildcard."""
+    return lambda wildcards: value
 
 
 def world(wildcards):

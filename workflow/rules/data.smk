@@ -21,7 +21,7 @@ for context in COMPUTED.values():
                 world=world_settings(context),
             shell:
                 "lzu world --task {params.task:q} --split {wildcards.split:q}"
-                " --threads {threads} >{log:q} 2>&1"
+                " --threads {threads:q} >{log:q} 2>&1"
 
 
 rule check:
@@ -46,7 +46,7 @@ rule check:
         task=task_of_data,
         checking=checking,
     shell:
-        "lzu check --task {params.task:q} --split {wildcards.split:q} --threads {threads}"
+        "lzu check --task {params.task:q} --split {wildcards.split:q} --threads {threads:q}"
         " >{log:q} 2>&1"
 
 
@@ -116,7 +116,7 @@ rule prior:
         mem="8GB",
     shell:
         "lzu prior --task {wildcards.task:q} --split {wildcards.split:q} --name {wildcards.prior:q}"
-        " --threads {threads} >{log:q} 2>&1"
+        " --threads {threads:q} >{log:q} 2>&1"
 
 
 for context in COMPUTED.values():

@@ -32,7 +32,7 @@ for name, context in CONTEXTS.items():
             "../../environment.yml"
         params:
             task=name,
-            machine=SUITE.machine,
+            machine=as_it_is(SUITE.machine),
         shell:
             "lzu tables --task {params.task:q} >{log:q} 2>&1"
 
@@ -50,6 +50,6 @@ for name, context in CONTEXTS.items():
             "../../environment.yml"
         params:
             task=name,
-            machine=SUITE.machine,
+            machine=as_it_is(SUITE.machine),
         shell:
             "lzu figures --task {params.task:q} >{log:q} 2>&1"

@@ -29,8 +29,8 @@ rule train:
         identity=identity,
         processes=lambda wildcards, resources: max(1, resources.gpu),
     shell:
-        "lzu train {params.run:q} --threads {threads}"
-        " --processes {params.processes} >{log:q} 2>&1"
+        "lzu train {params.run:q} --threads {threads:q}"
+        " --processes {params.processes:q} >{log:q} 2>&1"
 
 
 rule predict:
@@ -55,7 +55,7 @@ rule predict:
     params:
         run=run_arguments,
     shell:
-        "lzu predict {params.run:q} --threads {threads} >{log:q} 2>&1"
+        "lzu predict {params.run:q} --threads {threads:q} >{log:q} 2>&1"
 
 
 rule score:
@@ -106,4 +106,4 @@ for name, context in COMPUTED.items():
                 task=name,
                 timing=context.settings.timing.model_dump_json(),
             shell:
-                "lzu time --task {params.task:q} --threads {threads} >{log:q} 2>&1"
+                "lzu time --task {params.task:q} --threads {threads:q} >{log:q} 2>&1"
