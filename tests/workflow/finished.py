@@ -1,7 +1,8 @@
 """A suite that is finished as far as Snakemake can tell, and what a changed setting would rerun.
 
 Every job of the real workflow is run, with the real parameters and inputs, but only touches its
-outputs and tells its command; so hundreds of jobs are done in seconds, and no data or training is needed.
+outputs and tells its command; so hundreds of jobs are done in seconds, and no data or training is
+needed.
 """
 
 import copy
