@@ -8,7 +8,7 @@ import torch
 
 pytest.importorskip("mmengine")
 
-from mmengine.model import BaseModule
+from mmengine.model import initialize
 from mmengine.runner import checkpoint
 from mmengine.runner import load_checkpoint as mmengine_load
 
@@ -19,19 +19,14 @@ from tests.engine.planted import PLANTS, plant
 FORCED = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 
 
-class Layer(BaseModule):
-    """A module that mmengine initialises."""
-
-    def __init__(self, source):
-        super().__init__(init_cfg={"type": "Pretrained", "checkpoint": str(source)})
-        self.layer = torch.nn.Linear(2, 2)
-
-
 def ways(path):
     """How mmengine reads a checkpoint for us: by the runner, and as a part's first weights."""
+    layer = torch.nn.Linear(2, 2)
+    pretrained = {"type": "Pretrained", "checkpoint": str(path)}
     return {
-        "runner": lambda: mmengine_load(torch.nn.Linear(2, 2), str(path)),
-        "init_cfg": lambda: Layer(path).init_weights(),
+        "runner": lambda: mmengine_load(layer, str(path)),
+        "init_cfg": lambda: initialize(layer, pretrained),
+        "part of one": lambda: initialize(layer, {**pretrained, "prefix": "backbone"}),
         "itself": lambda: torch.load(path, weights_only=False),
     }
 
@@ -52,12 +47,12 @@ def test_weights_are_read_and_all_is_as_before_afterwards(tmp_path, monkeypatch)
     monkeypatch.setenv(FORCED[1], "1")
     monkeypatch.delenv(FORCED[0], raising=False)
     own = checkpoint._safe_torch_load
-    model = Layer(tmp_path / "own.pth")
-    expected = {"layer.weight": torch.ones(2, 2), "layer.bias": torch.ones(2)}
-    torch.save({"state_dict": expected}, tmp_path / "own.pth")
+    layer, path = torch.nn.Linear(2, 2), tmp_path / "own.pth"
+    expected = {"weight": torch.ones(2, 2), "bias": torch.ones(2)}
+    torch.save({"state_dict": expected}, path)
     with strict_loading():
-        model.init_weights()
-    torch.testing.assert_close(dict(model.state_dict()), expected)
+        initialize(layer, {"type": "Pretrained", "checkpoint": str(path)})
+    torch.testing.assert_close(dict(layer.state_dict()), expected)
     assert checkpoint._safe_torch_load is own
     assert [os.environ.get(name) for name in FORCED] == [None, "1"]
 
