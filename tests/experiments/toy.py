@@ -6,6 +6,7 @@ predict, score, keep. `TOY_ZOOM` is a method with settings of its own; `TOY_WITH
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from lzu.results.stamps import CHECKPOINT, RECORD, stamp
 
 IMAGES = {"train": 40, "val": 30}
 CLASSES = ("low", "high")
+THRESHOLD = "threshold"
 
 
 class Toy(TaskSettings):
@@ -94,7 +96,10 @@ def fit(context: Context, run: Run, provenance: dict[str, Any]) -> None:
     threshold = (numbers[labels == 1].mean() + numbers[labels == 0].mean()) / 2
     path = context.paths.run(run, CHECKPOINT)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(repr(float(threshold) + context.settings.margin + 0.05 * run.seed))
+    value = float(threshold) + context.settings.margin + 0.05 * run.seed
+    # an archive, as torch's are
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(THRESHOLD, repr(value))
     training = {
         "initial_weights": "scratch",
         "iterations": 1,
@@ -200,7 +205,8 @@ def make(
     for run in chosen:
         if run == run.trained:
             fit(context, run, provenance)
-        threshold = float(context.paths.run(run.trained, CHECKPOINT).read_text())
+        with zipfile.ZipFile(context.paths.run(run.trained, CHECKPOINT)) as archive:
+            threshold = float(archive.read(THRESHOLD))
         found = context.task.step("predict")(context, run, threshold)
         known = {
             "stamp": stamp(context, run),
