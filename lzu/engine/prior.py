@@ -9,15 +9,14 @@ from lzu.experiments.context import Context
 from lzu.experiments.task import PriorSpec
 from lzu.files import write_json
 from lzu.report.pictures.warps import write_prior_picture
-from lzu.results.prior import Prior, save_prior
+from lzu.results.prior import Prior, parameters_of, save_prior
 
 
 def make_prior(context: Context, spec: PriorSpec) -> Prior:
     """Write the prior that the task's `prior` step makes of its training data."""
     saliency, source = context.task.step("prior")(context, spec)
-    made_with = spec.settings.model_dump(mode="json", exclude={"fwhm"})
-    parameters = {"native_size": list(context.settings.dataset.native_size), **made_with}
-    prior = Prior(saliency.to(torch.float32).numpy(), parameters, source)
+    values = saliency.to(torch.float32).numpy()
+    prior = Prior(values, parameters_of(context, spec), source)
     save_prior(context.paths.prior(spec), prior)
     return prior
 

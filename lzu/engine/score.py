@@ -9,6 +9,7 @@ from lzu.files import read_json, write_json
 from lzu.results.predictions import read_predictions
 from lzu.results.provenance import collect_provenance
 from lzu.results.schema import METRICS_SCHEMA_NAME, validate_metrics
+from lzu.results.stamps import trained_on
 
 
 def score(context: Context, run: Run) -> None:
@@ -40,6 +41,8 @@ def score(context: Context, run: Run) -> None:
         },
         **found,
         "stamp": predictions["stamp"],
+        # equal stamps, so it is what the weights were trained on
+        "trained_on": trained_on(context, run),
         "training": training["training"],
         "provenance": {
             "train": training["provenance"],

@@ -24,6 +24,7 @@ from lzu.experiments.run import Run
 from lzu.files import write_json
 from lzu.results.provenance import collect_provenance
 from lzu.results.schema import SAMPLES, TIMING_SCHEMA_NAME, validate_timing
+from lzu.results.stamps import timing_stamp
 
 Operation = Callable[[], Any]
 Key = tuple[Run, str]
@@ -107,6 +108,7 @@ def _write(
     timing = {
         "schema": TIMING_SCHEMA_NAME,
         "run": identity,
+        "stamp": timing_stamp(context, run),
         "device": device.type,
         "dtype": "float32",
         "threads": torch.get_num_threads(),

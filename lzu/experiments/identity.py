@@ -52,6 +52,24 @@ def training_identity(context: Context, run: Run) -> dict[str, Any]:
     }
 
 
+def timing_identity(context: Context, run: Run) -> dict[str, Any]:
+    """Everything in the suite that the latency of a method at its scales depends on: the model, the
+    sizes, the saliency and the warp.
+
+    How and on what the weights were trained is left out: they bear on the number of detections
+    alone. The machine, the number of rounds and the like are told in a timing file itself.
+    """
+    found = training_identity(context, run)
+    for key in ("learning_rate", "schedule"):
+        found.pop(key, None)
+    found["dataset"].pop("synthetic")
+    found.get("model", {}).pop("initial_weights", None)
+    # not of the scale that it is trained at, nor of a seed
+    own = run.as_dict()
+    del own["seed"]
+    return {**found, "run": own}
+
+
 def said(block: BaseModel, left_out: set[str] | None = None) -> dict[str, Any]:
     """The settings of a block that do not have their default."""
     values: dict[str, Any] = block.model_dump(mode="json", exclude=left_out, exclude_defaults=True)

@@ -21,10 +21,10 @@ from lzu.report.tables.forms import write_table
 from lzu.report.tables.iso_latency import write_iso_latency_table
 from lzu.report.tables.level_error import read_published_errors, write_level_error_table
 from lzu.report.tables.size_bins import write_size_table
+from lzu.results.agreement import agreeing, level_error_problem
 from lzu.results.collect import collect, kept_files, read_collected, write_collected
 from lzu.results.keep import kept_runs, timing_files
-from lzu.results.schema import read_level_error, read_metrics
-from lzu.results.stamps import stamp
+from lzu.results.schema import read_level_error
 
 
 def collect_task(context: Context) -> None:
@@ -35,7 +35,7 @@ def collect_task(context: Context) -> None:
 
     Raises:
         UserError: for a file that is missing or broken, or of other settings, data or prior than
-            today's; in cached mode if nothing is kept.
+            the suite has; in cached mode if nothing is kept.
     """
     if context.suite.mode == "cached":
         metrics, timings = kept_files(context.paths.suite.measured, context.task.name)
@@ -48,23 +48,13 @@ def collect_task(context: Context) -> None:
         # What is kept was found by its stamp.
         reused = kept_runs(context) if context.suite.reuse else {}
         metrics, timings = _planned_metrics(context, reused), timing_files(context, reused)
-    write_collected(collect(context.task, metrics, timings), context.paths.collected)
+    found = collect(context.task, metrics, timings)
+    write_collected(agreeing(context, found), context.paths.collected)
 
 
 def _planned_metrics(context: Context, reused: Mapping[Run, Path]) -> list[Path]:
     """The metrics file of each planned run: its own, or the kept one if it is `reused`."""
-    found = []
-    for run in context.runs:
-        path = reused.get(run)
-        if path is None:
-            path = context.paths.run(run, "metrics.json")
-            if read_metrics(path, context.task)["stamp"] != stamp(context, run):
-                raise UserError(
-                    f"{path}: of other settings, data or prior than {run.path} has today in suite "
-                    f"{context.suite.suite}; train and score the run again"
-                )
-        found.append(path)
-    return found
+    return [reused.get(run, context.paths.run(run, "metrics.json")) for run in context.runs]
 
 
 def make_tables(context: Context) -> None:
@@ -80,7 +70,13 @@ def make_tables(context: Context) -> None:
             write_size_table(by_size(report), folder, context.task.name)
     if has_level_error(context):
         published = read_published_errors(context.paths.suite.published)
-        errors = read_level_error(_level_error(context))
+        path = _level_error(context)
+        errors = read_level_error(path)
+        if problem := level_error_problem(context, errors):
+            raise UserError(
+                f"{path}: of other settings or data than the suite has: {problem}; run `lzu "
+                "analysis` again, and keep what it gives where this is kept"
+            )
         write_level_error_table(errors, published, folder, context.task.name)
 
 
@@ -133,7 +129,8 @@ def _listed(paths: Iterable[Path]) -> list[str]:
 
 def _report(context: Context, table: Table) -> TableReport:
     """A table, published and measured."""
-    frame, machine = read_collected(context.paths.collected), context.suite.machine
+    frame = agreeing(context, read_collected(context.paths.collected))
+    machine = context.suite.machine
     # `machine` chooses among kept results: it is no condition on the machine that computes today.
     if context.suite.mode != "cached" and machine not in set(frame["machine"].dropna()):
         machine = None

@@ -42,6 +42,8 @@ COLUMNS = {
     "iterations": "Int64",
     "epochs": "float64",
     "stamp": "str",
+    "trained_data": "str",
+    "trained_saliency": "str",
     "left_out": "str",
     "device": "str",
     "dtype": "str",
@@ -84,6 +86,7 @@ def _common(value: dict[str, Any], path: Path) -> dict[str, Any]:
         "to_scale": float(run["to"]),
         "options": options_text(run["options"]),
         "seed": run.get("seed"),
+        "stamp": value.get("stamp"),
         "machine": provenance["machine"],
         "gpu": provenance["gpu"],
         "cpu": provenance["cpu"],
@@ -109,6 +112,7 @@ def bin_metrics(size_bins: Mapping[str, Sequence[Any]], sign: str = "") -> dict[
 def _score_rows(path: Path, task: Task) -> list[dict[str, Any]]:
     value = read_metrics(path, task)
     dataset, training = value["dataset"], value["training"]
+    trained_on = value.get("trained_on", {})
     row = {
         "kind": "score",
         **_common(value, path),
@@ -120,7 +124,8 @@ def _score_rows(path: Path, task: Task) -> list[dict[str, Any]]:
         "initial_weights": training["initial_weights"],
         "iterations": training["iterations"],
         "epochs": training["epochs"],
-        "stamp": value["stamp"],
+        "trained_data": trained_on.get("data"),
+        "trained_saliency": trained_on.get("saliency"),
     }
     metrics = dict(value["metrics"]) | value.get("relative", {})
     for key, sign in (("size_bins", ""), ("size_bins_relative", "/H")):

@@ -10,9 +10,10 @@ from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.run import SEARCH, Run
 from lzu.files import write_atomic
+from lzu.results.agreement import level_error_problem
 from lzu.results.collect import kept_files
 from lzu.results.schema import provenances, read_level_error, read_metrics, read_timing
-from lzu.results.stamps import stamp
+from lzu.results.stamps import stamp, timing_stamp
 
 Reader = Callable[[Path], dict[str, Any]]
 
@@ -76,9 +77,13 @@ def finished(context: Context) -> dict[Path, dict[str, Any]]:
     for run in context.timed_runs:
         path = paths.timing(run)
         if path.is_file():
-            found[path] = read_timing(path)
+            content = read_timing(path)
+            if content.get("stamp") == timing_stamp(context, run):
+                found[path] = content
     if paths.level_error.is_file():
-        found[paths.level_error] = read_level_error(paths.level_error)
+        content = read_level_error(paths.level_error)
+        if level_error_problem(context, content) is None:
+            found[paths.level_error] = content
     return found
 
 
@@ -126,7 +131,7 @@ def timing_files(context: Context, reused: Mapping[Run, Path]) -> list[Path]:
             # results/measured/<suite>/<machine>/<path of the run>/metrics.json
             folder = reused[run].parents[len(run.path.parts)]
             kept = folder / run.timing_path
-            found += [kept] if kept.is_file() else []
+            found += [kept] if kept.is_file() and not _is_stale(context, run, kept) else []
         else:
             found.append(context.paths.timing(run))
     return sorted(set(found))
@@ -141,21 +146,25 @@ def _remove_stale(context: Context, machines: set[str]) -> int:
     measured, paths = context.paths.suite.measured, context.paths
     metrics, timing = kept_files(measured, context.task.name)
     runs = {Path(run.path) / "metrics.json": run for run in context.runs}
-    others = {Path(run.timing_path) for run in context.timed_runs}
-    if any(SEARCH in run.options for run in context.runs):
-        others.add(paths.search_split.relative_to(paths.root))
-    if context.main_prior is not None:
-        others.add(paths.level_error.relative_to(paths.root))
-    known = [path.relative_to(paths.root) for path in (paths.search_split, paths.level_error)]
-    single = [measured / machine / name for machine in sorted(machines) for name in known]
+    runs |= {Path(run.timing_path): run for run in context.timed_runs}
+    error = paths.level_error.relative_to(paths.root)
+    split = paths.search_split.relative_to(paths.root)
+    searched = any(SEARCH in run.options for run in context.runs)
+    single = [measured / machine / name for machine in sorted(machines) for name in (split, error)]
     stale = []
     for path in (*metrics, *timing, *filter(Path.is_file, single)):
         machine, *parts = path.relative_to(measured).parts
-        run = runs.get(Path(*parts))
-        if machine not in machines or Path(*parts) in others:
+        if machine not in machines:
             continue
-        if run is None or _is_of_another_stamp(context, run, path):
-            stale.append(path)
+        name = Path(*parts)
+        if name == split:
+            old = not searched
+        elif name == error:
+            old = level_error_problem(context, read_level_error(path)) is not None
+        else:
+            run = runs.get(name)
+            old = run is None or _is_stale(context, run, path)
+        stale += [path] if old else []
     for path in stale:
         path.unlink()
         for parent in path.relative_to(measured).parents[:-1]:
@@ -164,7 +173,11 @@ def _remove_stale(context: Context, machines: set[str]) -> int:
     return len(stale)
 
 
-def _is_of_another_stamp(context: Context, run: Run, path: Path) -> bool:
+def _is_stale(context: Context, run: Run, path: Path) -> bool:
+    """Whether a kept metrics or timing file of a planned run is of another stamp, if it has one."""
+    if path.name != "metrics.json":
+        found = read_timing(path).get("stamp")
+        return found is not None and found != timing_stamp(context, run)
     try:
         mark = stamp(context, run)
     except UserError:

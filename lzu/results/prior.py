@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from lzu.errors import UserError
+from lzu.experiments.context import Context
+from lzu.experiments.task import PriorSpec
 from lzu.files import write_atomic
 
 
@@ -24,6 +26,12 @@ class Prior:
     saliency: np.ndarray
     parameters: dict[str, Any]
     source: dict[str, Any]
+
+
+def parameters_of(context: Context, spec: PriorSpec) -> dict[str, Any]:
+    """What a prior is made with, as `Prior.parameters` has it; `fwhm` is the warp's."""
+    made_with = spec.settings.model_dump(mode="json", exclude={"fwhm"})
+    return {"native_size": list(context.settings.dataset.native_size), **made_with}
 
 
 def save_prior(path: str | Path, prior: Prior) -> None:

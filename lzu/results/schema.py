@@ -15,7 +15,8 @@ from lzu.files import read_json
 
 METRICS_SCHEMA_NAME = "lzu-metrics/2"
 FIRST_METRICS_SCHEMA_NAME = "lzu-metrics/1"
-TIMING_SCHEMA_NAME = "lzu-timing/1"
+TIMING_SCHEMA_NAME = "lzu-timing/2"
+FIRST_TIMING_SCHEMA_NAME = "lzu-timing/1"
 LEVEL_ERROR_SCHEMA_NAME = "lzu-level-error/1"
 
 SAMPLES = ("baseline", "added", "end_to_end", "end_to_end_baseline")
@@ -29,6 +30,7 @@ TEXT_OR_NULL = {"type": ["string", "null"], "minLength": 1}
 NON_NEGATIVE = {"type": "number", "minimum": 0}
 COUNT = {"type": "integer", "minimum": 0}
 SCALE = {"type": "number", "exclusiveMinimum": 0}
+STAMP = {"type": "string", "pattern": "^[0-9a-f]{8,64}$"}
 PERCENT = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
 
 
@@ -106,7 +108,8 @@ def metrics_schema(metrics: Schema, extras: Mapping[str, Schema]) -> dict[str, A
             ),
             "metrics": metrics,
             "jackknife": JACKKNIFE,
-            "stamp": {"type": "string", "pattern": "^[0-9a-f]{8,64}$"},
+            "stamp": STAMP,
+            "trained_on": closed({"data": TEXT, "saliency": TEXT_OR_NULL}),
             "training": closed(
                 {
                     "initial_weights": TEXT,
@@ -119,7 +122,7 @@ def metrics_schema(metrics: Schema, extras: Mapping[str, Schema]) -> dict[str, A
             "provenance": closed({name: PROVENANCE for name in STEPS}, optional=STEPS[:2]),
             **extras,
         },
-        optional=("jackknife", *extras),
+        optional=("jackknife", "trained_on", *extras),
     )
 
 
@@ -127,6 +130,7 @@ TIMING_SCHEMA = closed(
     {
         "schema": {"const": TIMING_SCHEMA_NAME},
         "run": closed(RUN_OF_ALL_SEEDS),
+        "stamp": STAMP,
         "device": TEXT,
         "dtype": TEXT,
         "threads": {"type": "integer", "minimum": 1},
@@ -140,6 +144,10 @@ TIMING_SCHEMA = closed(
         "summary": closed({name: NON_NEGATIVE for name in SUMMARY}),
         "provenance": PROVENANCE,
     }
+)
+FIRST_TIMING_SCHEMA = closed(
+    {name: schema for name, schema in TIMING_SCHEMA["properties"].items() if name != "stamp"}
+    | {"schema": {"const": FIRST_TIMING_SCHEMA_NAME}}
 )
 
 SIZE = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2}
@@ -180,7 +188,11 @@ LEVEL_ERROR_SCHEMA = closed(
     }
 )
 
-_SCHEMAS = {TIMING_SCHEMA_NAME: TIMING_SCHEMA, LEVEL_ERROR_SCHEMA_NAME: LEVEL_ERROR_SCHEMA}
+_SCHEMAS = {
+    TIMING_SCHEMA_NAME: TIMING_SCHEMA,
+    FIRST_TIMING_SCHEMA_NAME: FIRST_TIMING_SCHEMA,
+    LEVEL_ERROR_SCHEMA_NAME: LEVEL_ERROR_SCHEMA,
+}
 _MEND = "delete the file and run its rule again"
 
 
@@ -237,13 +249,17 @@ def _check_jackknife(jackknife: dict[str, Any], path: str | os.PathLike[str]) ->
 def validate_timing(value: Any, path: str | os.PathLike[str]) -> None:
     """Check the content of a timing file: its schema, and that the summary belongs to the samples.
 
+    A file of the first version has no `stamp`: of what settings it is, is unknown.
+
     Each of the four lists of samples has one value a round, `latency_ms` is `baseline_ms` +
     `added_ms`, and the summary's times are the samples' medians.
 
     Raises:
         UserError: naming `path`, the first offending key and what is wrong with it.
     """
-    _check(value, _validator(TIMING_SCHEMA_NAME), TIMING_SCHEMA_NAME, path)
+    first = isinstance(value, dict) and value.get("schema") == FIRST_TIMING_SCHEMA_NAME
+    name = FIRST_TIMING_SCHEMA_NAME if first else TIMING_SCHEMA_NAME
+    _check(value, _validator(name), name, path)
     samples, summary = value["samples_ms"], value["summary"]
     rounds = {name: len(samples[name]) for name in SAMPLES}
     if len(set(rounds.values())) != 1:

@@ -2,11 +2,12 @@
 
 import hashlib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from lzu.errors import UserError
 from lzu.experiments.context import Context
-from lzu.experiments.identity import digest, training_identity
+from lzu.experiments.identity import digest, timing_identity, training_identity
 from lzu.experiments.run import Run
 from lzu.files import read_json
 from lzu.results.prior import load_prior
@@ -20,10 +21,9 @@ def fingerprint(context: Context, split: str) -> str:
     return str(read_json(context.paths.about(split))["fingerprint"])
 
 
-def stamp(context: Context, run: Run) -> str:
-    """A hash of the run's training identity, its training data and its prior.
-
-    A run shares it with the one of which it evaluates the weights.
+def trained_on(context: Context, run: Run) -> dict[str, str | None]:
+    """What the run's weights depend on beside the settings: hashes of its training `data` and of
+    its prior's `saliency` (None without a prior).
 
     Raises UserError if the data or the prior are not there.
     """
@@ -32,13 +32,31 @@ def stamp(context: Context, run: Run) -> str:
     if spec is not None:
         values = load_prior(context.paths.prior(spec)).saliency
         saliency = hashlib.sha256(values.tobytes()).hexdigest()
-    return digest(
-        {
-            **training_identity(context, run),
-            "data": fingerprint(context, run.split("train")),
-            "saliency": saliency,
-        }
-    )
+    return {"data": fingerprint(context, run.split("train")), "saliency": saliency}
+
+
+def stamp_of(context: Context, run: Run, trained_on: Mapping[str, str | None]) -> str:
+    """The stamp of a run with the suite's settings, trained on that data with that prior.
+
+    So whoever has a result file, which tells both, can say whether it is of the suite's settings,
+    without the data.
+    """
+    return digest({**training_identity(context, run), **trained_on})
+
+
+def stamp(context: Context, run: Run) -> str:
+    """A hash of the run's training identity, its training data and its prior.
+
+    A run shares it with the one of which it evaluates the weights.
+
+    Raises UserError if the data or the prior are not there.
+    """
+    return stamp_of(context, run, trained_on(context, run))
+
+
+def timing_stamp(context: Context, run: Run) -> str:
+    """A hash of the settings that the latency of a run's method depends on, at its scales."""
+    return digest(timing_identity(context, run))
 
 
 def is_trained(context: Context, run: Run) -> bool:

@@ -7,11 +7,12 @@ import pytest
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.suite import parse_suite
-from lzu.report import make
+from lzu.files import read_json, write_json, write_text
 from lzu.report.make import collect_task, make_figures, make_tables, show
 from lzu.report.products import products
-from lzu.results import keep
+from lzu.results import agreement, keep
 from lzu.results.collect import read_collected
+from lzu.results.stamps import timing_stamp
 from lzu.tasks import TASKS
 from lzu.tasks.detection2d.task import DETECTION2D
 from tests.report.tables.test_level_error import level_errors
@@ -20,19 +21,19 @@ METHODS = {
     name: {"scales": [0.25, 0.5, 0.75, 1.0], "learning_rate": 0.01}
     for name in ("uniform", "lzu_fixed", "lzu_adaptive")
 }
+BLOCK = {
+    "dataset": {"root": "x"},
+    "methods": METHODS,
+    "seeds": [0, 1],
+    "upsampling": {"from_scales": [0.5, 1.0], "to_scales": [0.5]},
+    "search": {"amplitudes": [1, 5], "fwhms": [4, 22], "seeds": [0]},
+}
 STAMP = "0123456789abcdef"
 
 
 def context_of(folder, mode="cached", **changes):
     """A demo suite with all three tables; `changes` are of the suite."""
-    block = {
-        "dataset": {"root": "x"},
-        "methods": METHODS,
-        "seeds": [0, 1],
-        "upsampling": {"from_scales": [0.5, 1.0], "to_scales": [0.5]},
-        "search": {"amplitudes": [1, 5], "fwhms": [4, 22], "seeds": [0]},
-    }
-    settings = {"suite": "demo", "mode": mode, "detection2d": block, **changes}
+    settings = {"suite": "demo", "mode": mode, "detection2d": BLOCK, **changes}
     return Context(parse_suite(settings, "x", TASKS), DETECTION2D, folder)
 
 
@@ -113,8 +114,10 @@ def test_nothing_kept_is_said(tmp_path):
 @pytest.fixture
 def computed(results, constructed, monkeypatch):
     """A suite that computed everything, of the constructed stamp."""
-    for module in (make, keep):
-        monkeypatch.setattr(module, "stamp", lambda context, run: STAMP)
+    monkeypatch.setattr(keep, "stamp", lambda context, run: STAMP)
+    monkeypatch.setattr(agreement, "stamp_of", lambda context, run, told: STAMP)
+    told = {"data": "d", "saliency": None}
+    monkeypatch.setattr(agreement, "trained_on", lambda context, run: told)
     context = context_of(results.folder, "compute")
     constructed.write_suite(context.paths.root, context.runs)
     return context
@@ -138,6 +141,37 @@ def test_results_of_another_stamp_are_refused(computed, constructed):
         collect_task(computed)
     assert str(path) in str(error.value)
     assert str(run.path) in str(error.value)
+
+
+@pytest.mark.parametrize("mode", ["cached", "compute"])
+def test_tables_and_figures_are_of_the_suite_s_settings_too(results, mode):
+    """Though what they read was collected before the settings changed."""
+    results.keep()
+    context = context_of(results.folder)
+    run = context.runs[0]
+    folder = context.paths.suite.measured / "constructed"
+    timing = folder / run.timing_path
+    value = read_json(timing) | {"schema": "lzu-timing/2", "stamp": timing_stamp(context, run)}
+    write_json(timing, value)
+    collect_task(context)
+    prior = {"prior": {"lattice": [4, 6]}, "dataset": {"root": "x", "native_size": [64, 64]}}
+    after = context_of(results.folder, mode, detection2d={**BLOCK, **prior})
+    write_text(after.paths.collected, context.paths.collected.read_text())
+    for step in (make_tables, make_figures):
+        with pytest.raises(UserError, match="of other settings, data or prior") as error:
+            step(after)
+        assert str(error.value).startswith(str(timing))
+
+
+def test_errors_of_another_prior_are_not_shown(results):
+    results.keep()
+    results.keep_errors("constructed")
+    context = context_of(results.folder)
+    collect_task(context)
+    make_tables(context)
+    after = context_of(results.folder, detection2d={**BLOCK, "prior": {"fwhm": 5}})
+    with pytest.raises(UserError, match=r"level_error\.json: of other settings.*another fwhm"):
+        make_tables(after)
 
 
 def test_kept_runs_are_reused_where_the_suite_says_so(computed, results):

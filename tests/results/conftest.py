@@ -13,7 +13,7 @@ from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_json
 from lzu.results.prior import Prior, save_prior
-from lzu.results.stamps import stamp
+from lzu.results.stamps import stamp, timing_stamp
 from lzu.tasks.detection2d.metrics import COCO
 from tests.experiments.suites import detection
 from tests.experiments.toy import make, prepare, toy_context
@@ -47,6 +47,7 @@ def play(
             write_json(path, value)
         for run in {run.timing_path: run for run in runs}.values():
             timing = constructed.timing_of(run, [10.0, 11.0, 12.0], [0.5, 0.4, 0.6], machine)
+            timing |= {"schema": "lzu-timing/2", "stamp": timing_stamp(context, run)}
             timing["provenance"] |= steps.get("time", {})
             write_json(context.paths.timing(run), timing)
         return files
@@ -112,7 +113,12 @@ def level_error(machine: str, constructed: SimpleNamespace) -> dict[str, Any]:
     return {
         "schema": "lzu-level-error/1",
         "suite": "tried",
-        "prior": {"parameters": {}, "source": {}},
+        "prior": {
+            "parameters": {
+                "native_size": [1200, 1920], "lattice": [4, 6], "amplitude": 1, "bandwidth": 64
+            },
+            "source": {"fingerprint": "of-train"},
+        },
         "warp": {"lattice": [4, 6], "fwhm": 22, "anti_crop": True},
         "dtype": "float64",
         "readings": [reading],

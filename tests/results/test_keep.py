@@ -74,8 +74,8 @@ def test_what_is_of_another_stamp_is_removed(context, play, tmp_path):
     after = toy_context(tmp_path, changed(BLOCK, "margin", 0.5))
     play(after, after.runs[:1])
     done = keep(after)
-    # one run anew, both timings as they were; the other three were of the old margin
-    assert (done.copied, done.removed) == (1 + 2, 3)
+    # one run and its timing anew; the other three runs and one timing were of the old margin
+    assert (done.copied, done.removed) == (1 + 1, 3 + 1)
     assert kept_of(after) == names("one", after.runs[:1])
     [value] = [v for name, v in tree(after.paths.suite.measured).items() if "/runs/" in name]
     assert value["stamp"] == stamp(after, after.runs[0])
@@ -158,14 +158,13 @@ def test_no_machine_removes_what_another_has(context, play, tmp_path):
     before = tree(context.paths.suite.measured / "one")
     after = toy_context(tmp_path, changed(BLOCK, "margin", 0.5))
     play(after, after.runs[:1], "two")
-    context.paths.timing(context.runs[2]).unlink()
     done = keep(after)
-    assert (done.copied, done.removed) == (1 + 1, 3)
+    assert (done.copied, done.removed) == (1 + 1, 3 + 1)
     assert tree(context.paths.suite.measured / "one") == before
     assert kept_of(after) == names("one", context.runs) | names("two", after.runs[:1])
     # back on the first machine, its old results go
     play(after, after.runs[:1], "one")
-    assert keep(after).removed == 3
+    assert keep(after).removed == 3 + 1
     assert kept_of(after) == names("one", after.runs[:1]) | names("two", after.runs[:1])
 
 
@@ -280,3 +279,54 @@ def test_errors_of_downsampled_inverses_are_kept_with_a_prior(detect, constructe
     uniform = {"uniform": {"scales": [0.5], "learning_rate": 0.01}}
     assert keep(detect(block(methods=uniform))).removed == 1 + 1
     assert context.paths.kept_level_errors() == {}
+
+
+def first_version(path):
+    """Let a timing be of the version that did not tell its settings."""
+    value = read_json(path)
+    del value["stamp"]
+    write_json(path, value | {"schema": "lzu-timing/1"})
+
+
+def test_a_timing_of_other_settings_is_not_kept(context, play):
+    play(context, context.runs)
+    path = context.paths.timing(context.runs[0])
+    write_json(path, {**read_json(path), "stamp": "f" * 16})
+    assert keep(context).copied == 4 + 1
+    assert len(tree(context.paths.suite.measured)) == 5
+
+
+def test_a_timing_that_tells_no_settings_is_not_kept_but_stays_if_it_was(context, play, tmp_path):
+    play(context, context.runs)
+    keep(context)
+    kept = context.paths.suite.measured / "one" / context.runs[0].timing_path
+    for path in (kept, context.paths.timing(context.runs[0])):
+        first_version(path)
+    before = kept.read_bytes()
+    done = keep(context)
+    assert (done.copied, done.removed) == (4 + 1, 0)
+    assert kept.read_bytes() == before
+
+
+def test_how_weights_were_trained_makes_no_timing_stale(context, play, tmp_path):
+    play(context, context.runs)
+    after = toy_context(tmp_path, changed(BLOCK, "methods.uniform.learning_rate", 0.7))
+    # both runs of uniform are of another rate
+    assert keep(after).copied == 2 + 2
+
+
+@pytest.mark.parametrize(
+    ("prior", "about"), [({"amplitude": 3}, {}), ({"fwhm": 5}, {}), ({}, {"fingerprint": "other"})]
+)
+def test_errors_of_another_prior_are_not_kept(detect, constructed, prior, about):
+    context = detect(block())
+    write_json(context.paths.level_error, level_error("one", constructed))
+    keep(context)
+    after = detect(block(prior={"lattice": [4, 6], **prior}))
+    path = after.paths.about("train")
+    write_json(path, {**read_json(path), **about})
+    for run in after.runs:
+        metrics = after.paths.run(run, "metrics.json")
+        write_json(metrics, {**read_json(metrics), "stamp": stamp(after, run)})
+    assert keep(after).copied == 2
+    assert after.paths.kept_level_errors() == {}

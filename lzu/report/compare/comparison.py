@@ -57,7 +57,8 @@ def compare(
         UserError: for results that must not stand in one table (see `select`), and a broken file of
             published values.
     """
-    selected = select(_on_its_data(table, collected), machine)
+    measured = _on_its_data(table, collected)
+    selected = select(measured, machine)
     scores = selected.scores
     source = None if scores.empty else str(scores["dataset_source"].iloc[0])
     published = read_published(table, published_folder)
@@ -83,6 +84,7 @@ def compare(
             {row_name(result.row, task): result for result in rows},
             planned,
             suite,
+            measured,
         ),
         unlisted=_unlisted(scores, (*shown, *(r for t in task.tables for r in t.rows)), task),
         notes=(*table.notes, *footnotes(table, task, selected, relative, bool(paired))),

@@ -127,6 +127,19 @@ def _code_note(frame: pd.DataFrame) -> str:
     return f"Code: commit {', '.join(c[:12] for c in commits) or 'unknown'}{dirty}{other}."
 
 
+def _untold_note(scores: pd.DataFrame, timings: pd.DataFrame) -> str | None:
+    """How many files do not tell of what settings they are; None if all do."""
+    kinds = ((scores, "trained_data", "scored runs"), (timings, "stamp", "timings"))
+    untold = []
+    for frame, column, name in kinds:
+        files = frame.drop_duplicates("file")
+        if missing := int(files[column].isna().sum()):
+            untold.append(f"{missing} of {len(files)} {name}")
+    if not untold:
+        return None
+    return f"Of older versions, and so not compared with the suite's settings: {_listed(untold)}."
+
+
 def footnotes(
     table: Table, task: Task, selected: Selected, relative: tuple[Column, ...], judged: bool
 ) -> list[str]:
@@ -147,6 +160,8 @@ def footnotes(
         notes += [selected.left_out] if selected.left_out else []
     if not timings.empty:
         notes.append(_latency_note(table, timings))
+    untold = _untold_note(scores, timings)
+    notes += [untold] if untold else []
     both = pd.concat([scores, timings])
     if not both.empty:
         notes.append(_code_note(both))

@@ -14,6 +14,7 @@ from lzu.errors import UserError
 DATA = ("dataset", "dataset_source", "dataset_fingerprint", "split", "images")
 DEVICE = ("device", "dtype", "threads")
 ROW = ("method", "from_scale", "to_scale", "options")
+TRAINED = ("trained_data", "trained_saliency")
 CHOOSE = (
     "set `machine` in the suite file to one of them (LZU_MACHINE names a machine when results are "
     "made)"
@@ -61,6 +62,8 @@ def select(collected: pd.DataFrame, machine: str | None = None) -> Selected:
         others = ", ".join(name for name in machines if name != machine)
         left_out = f"Scores from {others} are left out: {reason}."
     _refuse_mixture(scores, DATA, "scores", "score all runs on one dataset")
+    if reason := _trained_apart(scores):
+        raise UserError(f"seeds have {reason}; train all on one dataset")
     _refuse_mixture(timings, DEVICE, "timings", "time all methods alike: run `lzu time` again")
     return Selected(scores, timings, left_out)
 
@@ -92,6 +95,15 @@ def _apart(scores: pd.DataFrame) -> str | None:
         for _, own in scores.groupby(keys):
             if own["machine"].nunique() > 1 and own[column].nunique(dropna=False) > 1:
                 return _differing(own, column)
+    return _trained_apart(scores)
+
+
+def _trained_apart(scores: pd.DataFrame) -> str | None:
+    """Why the seeds of a row cannot be averaged: other training data or priors, where known."""
+    for column in TRAINED:
+        for _, own in scores.groupby([*ROW]):
+            if own[column].nunique() > 1:
+                return _differing(own.dropna(subset=[column]), column)
     return None
 
 

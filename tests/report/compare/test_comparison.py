@@ -1,6 +1,5 @@
-"""Published and measured side by side: values, pairs, gaps, and what must not be mixed."""
+"""Published and measured side by side: values, pairs, gaps."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -11,29 +10,7 @@ from lzu.report.compare.uncertainty import mean_over_runs
 from lzu.results.provenance import git_state
 from lzu.results.statistics import mean_interval
 from lzu.tasks.detection2d.tables import TABLE_1
-
-
-@pytest.fixture
-def compared(constructed, planned):
-    def make(files, **options):
-        return constructed.compare(constructed.collect(*files), **({"planned": planned} | options))
-
-    return make
-
-
-def row_of(report, method, scale):
-    return next(r for r in report.rows if (r.row.method, r.row.to_scale) == (method, scale))
-
-
-def pair_of(report, method, scale, metric="AP"):
-    key = (method, scale, metric)
-    return next(p for p in report.paired if (p.row.method, p.row.to_scale, p.column.metric) == key)
-
-
-def edit_json(path, change):
-    value = json.loads(path.read_text())
-    change(value)
-    path.write_text(json.dumps(value))
+from tests.report.compare.conftest import edit_json, pair_of, row_of
 
 
 def make_real(files):
@@ -222,108 +199,6 @@ def test_where_the_height_is_the_papers_both_are_one(compared, suite_files):
     report = compared(suite_files)
     assert report.relative == ()
     assert not any("other quantities" in note for note in report.notes)
-
-
-def on_machines(constructed, folder, runs, *machines):
-    """Result files of all runs on each machine: (metrics, timings)."""
-    files = [constructed.write_suite(folder / name, runs, name) for name in machines]
-    return tuple([path for each in files for path in each[kind]] for kind in (0, 1))
-
-
-def test_scores_of_machines_are_pooled_and_latencies_chosen(
-    compared, constructed, planned, tmp_path
-):
-    files = on_machines(constructed, tmp_path, planned, "a", "b")
-    with pytest.raises(UserError, match=r"latencies come from several machines \(a, b\)") as error:
-        compared(files)
-    assert "set `machine` in the suite file" in str(error.value)
-    with pytest.raises(UserError, match="no latencies of 'c', but of a, b"):
-        compared(files, machine="c")
-    report = compared(files, machine="b")
-    result = row_of(report, "uniform", 0.25)
-    assert result.seeds == (0, 1, 2)
-    assert set(result.runs) == {(machine, seed) for machine in "ab" for seed in range(3)}
-    assert result.cells["AP"].measured.n == 6
-    pair = pair_of(report, "lzu_fixed", 0.5)
-    assert (pair.measured.n, pair.measured.machines) == (6, 2)
-    assert pair.contrast.verdict == "win"
-    notes = " ".join(report.notes)
-    assert "Scores from machines a (Constructed CPU) and b (Constructed CPU)" in notes
-    assert "spread of seeds and machines" in notes
-    assert "Latency from machine b" in notes
-
-
-def test_timings_of_another_machine_than_the_scores(compared, constructed, planned, tmp_path):
-    files = on_machines(constructed, tmp_path, planned, "a", "b")
-    ours = [path for path in files[0] if "/a/" in path.as_posix()]
-    theirs = [path for path in files[1] if "/b/" in path.as_posix()]
-    report = compared((ours, theirs))
-    assert any("Latency from machine b" in note for note in report.notes)
-    assert any("Scores from machine a" in note for note in report.notes)
-
-
-def of_commit(commit):
-    def change(content):
-        for step in content["provenance"].values():
-            step["git_commit"] = commit
-
-    return change
-
-
-other_commit = of_commit("1" * 40)
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda content: content.update(stamp="f" * 16), "stamp"),
-        (other_commit, "git_commit"),
-        (lambda content: content["dataset"].update(images=11), "images"),
-    ],
-)
-def test_machines_that_measured_other_things_are_not_averaged(
-    compared, constructed, planned, tmp_path, change, reason
-):
-    files = on_machines(constructed, tmp_path, planned, "a", "b")
-    changed = [path for path in files[0] if "/b/" in path.as_posix()]
-    for path in changed if reason == "images" else changed[:1]:
-        edit_json(path, change)
-    only = [path for path in files[1] if "/a/" in path.as_posix()]
-    with pytest.raises(UserError, match=f"not averaged: several values of {reason}") as error:
-        compared((files[0], only))
-    assert str(changed[0]) in str(error.value)
-    report = compared((files[0], only), machine="a")
-    assert row_of(report, "uniform", 0.5).cells["AP"].measured.n == 3
-    assert any("Scores from b are left out" in note for note in report.notes)
-
-
-def test_seeds_of_one_machine_may_be_of_several_commits(compared, suite_files):
-    edit_json(suite_files[0][0], other_commit)
-    notes = " ".join(compared(suite_files).notes)
-    assert "commit 000000000000, 111111111111; not the code that made this table" in notes
-
-
-@pytest.mark.parametrize(
-    ("column", "block", "key", "value"),
-    [
-        ("dataset_source", "dataset", "source", "real"),
-        ("dataset_fingerprint", "dataset", "fingerprint", "e" * 16),
-        ("split", "dataset", "split", "test"),
-        ("images", "dataset", "images", 11),
-    ],
-)
-def test_datasets_are_not_mixed(compared, suite_files, column, block, key, value):
-    edit_json(suite_files[0][0], lambda content: content[block].update({key: value}))
-    with pytest.raises(UserError, match=f"several values of {column}") as error:
-        compared(suite_files)
-    assert str(suite_files[0][0]) in str(error.value)
-
-
-@pytest.mark.parametrize(("key", "value"), [("device", "cuda"), ("threads", 1), ("dtype", "half")])
-def test_devices_are_not_mixed(compared, suite_files, key, value):
-    edit_json(suite_files[1][0], lambda content: content.update({key: value}))
-    with pytest.raises(UserError, match=f"several values of {key}"):
-        compared(suite_files)
 
 
 def test_what_no_row_shows_is_listed(compared, constructed, tmp_path, suite_files):

@@ -16,6 +16,13 @@ from lzu.report.tables.level_error import (
 from lzu.results.schema import read_level_error
 from tests.constructed import provenance
 
+# of a suite's defaults
+PARAMETERS = {
+    "native_size": [1200, 1920],
+    "lattice": [31, 51],
+    "amplitude": 1.0,
+    "bandwidth": 64.0,
+}
 PUBLISHED = {2: 0.0274, 4: 0.0065, 8: 0.0028}
 
 
@@ -45,7 +52,7 @@ def level_errors(machine="constructed"):
     return {
         "schema": "lzu-level-error/1",
         "suite": "demo",
-        "prior": {"parameters": {}, "source": {"source": "synthetic", "boxes": 1234}},
+        "prior": {"parameters": PARAMETERS, "source": {"source": "synthetic", "boxes": 1234}},
         "warp": {"lattice": [31, 51], "fwhm": 22.0, "anti_crop": True},
         "dtype": "float64",
         "readings": [
