@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args, overload
 
+import torch
 from torch import Tensor, nn
 
 from lzu.core import fused
-from lzu.core.lattice import Extent, as_size, content_extent, is_compiling, restore_precision
+from lzu.core.lattice import Extent, as_buffer, as_size, content_extent, restore_precision
+from lzu.core.memory import has_values, is_eager
 from lzu.core.pyramid import unzoom_levels
 from lzu.core.warp import Warp
 
@@ -19,13 +21,15 @@ class ZoomUnzoom(nn.Module):
     """Zooms images to a target size, and unzooms the features made from them.
 
     Args:
-        saliency: where to zoom. A tensor (1 or B, 1, h, w) is a fixed prior: a buffer, in the
-            state dict, whose warp and grids are computed once. A `torch.nn.Parameter` is learned
-            as it stands. A callable or module, called with what `zoom` is given after the images,
-            or with the images if nothing is, returns (B, 1, h, w) for each batch.
+        saliency: where to zoom. A tensor (1 or B, 1, h, w) is a fixed prior: copied to a buffer,
+            in the state dict, whose warp and grids are computed once for as long as its values
+            stay the same, however they are changed. A `torch.nn.Parameter` is learned as it stands.
+            A callable or module, called with what `zoom` is given after the images, or with the
+            images if nothing is, returns (B, 1, h, w) for each batch.
         size: (H, W) of the zoomed images.
         fwhm, separable, anti_crop, check: as in `Warp.from_saliency`. A fixed prior is checked
-            when it is set, whatever `check` says.
+            when it is set, whatever `check` says; later, on a GPU, `check` decides whether each
+            batch waits for a look at the buffer, or its warp and grids are computed anew.
         levels: "exact" inverts the warp at the cells of every feature map; "downsampled" inverts
             it on a grid of `size` and interpolates, as the paper does (4.2): see
             `lzu.core.pyramid`.
@@ -33,8 +37,8 @@ class ZoomUnzoom(nn.Module):
             bfloat16, where no gradient is wanted; elsewhere, and with "torch", PyTorch's operators.
 
     Raises:
-        TypeError, ValueError: as `Warp.from_saliency`; or `levels` or `backend` is neither, or the
-            kernels are wanted for downsampled levels.
+        TypeError, ValueError: as `Warp.from_saliency`; or a fixed prior requires a gradient, or
+            `levels` or `backend` is neither, or the kernels are wanted for downsampled levels.
 
     >>> lens = ZoomUnzoom(torch.rand(1, 1, 31, 51) + 0.1, size=(60, 96), fwhm=10)
     >>> zoomed, warp = lens.zoom(torch.rand(2, 3, 120, 192))
@@ -68,9 +72,9 @@ class ZoomUnzoom(nn.Module):
             )
         self.size, self.levels, self.backend = as_size(size), levels, backend
         self.fwhm, self.separable, self.anti_crop, self.check = fwhm, separable, anti_crop, check
-        self._fixed: tuple[Tensor, tuple[float | None, ...], Warp] | None = None
+        self._fixed: tuple[Tensor, tuple[float, ...], Warp] | None = None
         if isinstance(saliency, Tensor) and not isinstance(saliency, nn.Parameter):
-            self.register_buffer("saliency", saliency.detach().clone())
+            self.register_buffer("saliency", as_buffer(saliency))
         elif isinstance(saliency, nn.Parameter) or callable(saliency):
             self.saliency = saliency
         else:
@@ -198,17 +202,30 @@ class ZoomUnzoom(nn.Module):
         )
 
     def _fixed_warp(self) -> Warp:
-        if is_compiling():
-            # A traced program computes the warp from its buffer, so that it follows the buffer.
-            return self._make_warp(self.saliency)
-        # The version tells of changes in place, such as loading a state dict.
+        """Return the warp of the buffer as it is now.
+
+        Only its values tell whether it is as before. PyTorch counts what is written to a tensor,
+        but not writes through `.data` (an averaged model's), by a broadcast of
+        `DistributedDataParallel`, or through a NumPy view; and swapping tensors swaps the counts.
+        On a CPU to compare 31 x 51 cells with a copy takes a thousandth of the time of a zoom. On
+        a GPU it waits for all work before, and a decision without waiting there is none: so where
+        nothing may wait, the warp is computed each time, of a dozen small operations, and the
+        grids of fifty if it is separable, of several hundred if not (with the kernels, one launch).
+        """
         saliency = self.saliency
-        version = None if saliency.is_inference() else saliency._version
-        settings = (version, self.fwhm, self.separable, self.anti_crop)
-        if self._fixed is None or self._fixed[0] is not saliency or self._fixed[1] != settings:
-            warp = self._make_warp(saliency, check=True).fixed()
-            self._fixed = (saliency, settings, warp)
-        return self._fixed[2]
+        if not _is_comparable(saliency):
+            # Computed from the buffer, and so following it: in a recorded program at every run.
+            return self._make_warp(saliency)
+        if _waits(saliency.device) and (not self.check or _is_captured(saliency.device)):
+            return self._make_warp(saliency, check=False)
+        settings = (self.fwhm, self.separable, self.anti_crop)
+        kept = self._fixed
+        if kept is None or kept[1] != settings or not _are_same(kept[0], saliency):
+            # The warp is that of the copy, whatever other threads do to the buffer meanwhile.
+            copied = as_buffer(saliency.detach())
+            kept = (copied, settings, self._make_warp(copied, check=True).fixed())
+            self._fixed = kept
+        return kept[2]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ZoomUnzoom":
         kept = self._buffers.get("saliency")
@@ -251,3 +268,28 @@ class Zoomed(nn.Module):
         zoomed, warp = self.lens.zoom(images, *inputs)
         features: Features = self.model(zoomed)
         return self.lens.unzoom(features, warp, strides=self.strides)
+
+
+def _is_comparable(saliency: Tensor) -> bool:
+    """Return whether the values of a buffer can be looked at, and are all that it gives."""
+    return (
+        type(saliency) is Tensor
+        and is_eager()
+        and has_values(saliency)
+        and not (saliency.requires_grad and torch.is_grad_enabled())
+    )
+
+
+def _waits(device: torch.device) -> bool:
+    """Return whether to look at a value of `device` waits for other work there."""
+    return device.type != "cpu"
+
+
+def _is_captured(device: torch.device) -> bool:
+    """Return whether a CUDA graph records, which no look at a value may interrupt."""
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
+def _are_same(kept: Tensor, saliency: Tensor) -> bool:
+    alike = kept.dtype == saliency.dtype and kept.device == saliency.device
+    return alike and torch.equal(kept, saliency)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lzu.core.lattice import constant, pair
+from lzu.core.lattice import pair
+from lzu.core.memory import constant
 
 
 def ring(nodes: Tensor) -> Tensor:
@@ -125,6 +126,7 @@ class Tiles:
 @constant
 def _indices(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return column and row (rows, columns, 2) of a ringed lattice's tiles; the ring's are -1."""
-    row, column = torch.arange(-1, rows - 1), torch.arange(-1, columns - 1)
+    row = torch.arange(-1, rows - 1, device="cpu")
+    column = torch.arange(-1, columns - 1, device="cpu")
     both = torch.stack(torch.meshgrid(column, row, indexing="xy"), dim=-1)
     return both.to(dtype).to(device)

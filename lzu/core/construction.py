@@ -1,12 +1,16 @@
-"""The nodes of a warp from what a caller gives, checked; `lzu.Warp` says what is asked of each."""
+"""The nodes of a warp from what a caller gives, checked; `lzu.Warp` says what is asked of each.
+
+Nodes share no memory with what is given: a caller may write to that afterwards.
+"""
 
 from typing import NoReturn
 
 import torch
 from torch import Tensor
 
-from lzu.core.lattice import as_size, is_compiling
+from lzu.core.lattice import as_size
 from lzu.core.mapping import nonseparable_nodes, separable_nodes
+from lzu.core.memory import has_values
 from lzu.core.nonseparable import NonseparableNodes
 from lzu.core.separable import SeparableNodes
 from lzu.saliency import require_saliency
@@ -27,7 +31,7 @@ def from_saliency(
         grid = nonseparable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
         nodes = NonseparableNodes(grid, crops=not anti_crop)
     # Of an infinity or a NaN nodes are NaN, which does not increase.
-    if check and not is_compiling() and not bool((saliency > 0).all() & nodes.one_to_one()):
+    if check and has_values(saliency) and not bool((saliency > 0).all() & nodes.one_to_one()):
         _explain(saliency, nodes)
     return nodes
 
@@ -43,8 +47,8 @@ def from_axes(x: Tensor, y: Tensor, *, anti_crop: bool, check: bool) -> Separabl
             f"nodes must be (B, w) and (B, h), got {tuple(x.shape)} and {tuple(y.shape)}"
         )
     as_size((y.shape[1], x.shape[1]), "lattice")
-    nodes = SeparableNodes(x, y, crops=not anti_crop)
-    if check and not is_compiling():
+    nodes = SeparableNodes(x.clone(), y.clone(), crops=not anti_crop)
+    if check and has_values(x):
         nodes.check()
     return nodes
 
@@ -57,8 +61,8 @@ def from_grid(grid: Tensor, *, anti_crop: bool, check: bool) -> NonseparableNode
     if grid.ndim != 4 or grid.shape[0] < 1 or grid.shape[3] != 2:
         raise ValueError(f"grid must be (B, h, w, 2), got {tuple(grid.shape)}")
     as_size(grid.shape[1:3], "lattice")
-    nodes = NonseparableNodes(grid, crops=not anti_crop)
-    if check and not is_compiling():
+    nodes = NonseparableNodes(grid.clone(), crops=not anti_crop)
+    if check and has_values(grid):
         nodes.check()
     return nodes
 

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from lzu import kernels
-from lzu.core.lattice import Extent, Size, as_extent, is_compiling
+from lzu.core.lattice import Extent, Size, as_extent
+from lzu.core.memory import is_compiling
 from lzu.core.pyramid import unzoom_levels
 from lzu.core.resample import sample
+from lzu.core.separable import SeparableNodes
 from lzu.core.warp import Warp
 from lzu.saliency import require_saliency
 
@@ -32,13 +34,14 @@ def from_saliency(
             saliency, fwhm=fwhm, separable=separable, anti_crop=anti_crop, check=check
         )
     x, y = kernels.separable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
-    return Warp.from_nodes(x, y, anti_crop=anti_crop, check=False)
+    return Warp(SeparableNodes(x, y, crops=not anti_crop))
 
 
 def zoom(warp: Warp, images: Tensor, size: Size) -> Tensor:
     """Do as `Warp.zoom`; a separable warp takes one launch, with no grid in memory."""
-    if warp.is_separable and not _by_torch(images, warp.x, warp.y):
-        return kernels.zoom(images, warp.x, warp.y, size)
+    nodes = warp.nodes
+    if isinstance(nodes, SeparableNodes) and not _by_torch(images, nodes.x, nodes.y):
+        return kernels.zoom(images, nodes.x, nodes.y, size)
     return warp.zoom(images, size)
 
 
@@ -47,14 +50,15 @@ def unzoom(warp: Warp, levels: Sequence[Tensor], extents: Sequence[Extent | None
 
     A nonseparable one takes two to invert it for each level, besides the sampling.
     """
+    nodes = warp.nodes
     plane_crops = warp.crops and not warp.is_separable  # whose mask is PyTorch's work anyway
-    if plane_crops or _by_torch(*levels, warp.x, warp.y):
+    if plane_crops or _by_torch(*levels, nodes.x, nodes.y):
         return unzoom_levels(levels, warp, extents=extents)
-    if warp.is_separable:
-        return kernels.unzoom(levels, warp.x, warp.y, extents, crops=warp.crops)
+    if isinstance(nodes, SeparableNodes):
+        return kernels.unzoom(levels, nodes.x, nodes.y, extents, crops=warp.crops)
     unzoomed = []
     for level, extent in zip(levels, extents, strict=True):
         size = (level.shape[2], level.shape[3])
-        grid = kernels.nonseparable_inverse(warp.nodes.dense(), size, as_extent(extent, size))
+        grid = kernels.nonseparable_inverse(nodes.grid, size, as_extent(extent, size))
         unzoomed.append(sample(level, grid, name="features"))
     return unzoomed

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lzu.core.lattice import is_compiling
+from lzu.core.memory import is_compiling
 
 
 def inverse_axis(nodes: Tensor, points: Tensor) -> Tensor:

@@ -6,45 +6,15 @@ Sizes are (height, width); points are (x, y).
 """
 
 import math
-from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
-from typing import ParamSpec, TypeVar, cast
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-# PyTorch before 2.3 does not tell.
-is_compiling: Callable[[], bool] = getattr(torch.compiler, "is_compiling", lambda: False)
+from lzu.core.memory import constant
 
 Size = tuple[int, int]
 Extent = tuple[float, float]
-
-
-def constant(build: Callable[P, T]) -> Callable[P, T]:
-    """Remember the tensors that `build` makes from hashable arguments.
-
-    They are made outside inference mode, so that one call may not leave behind a constant that a
-    later backward pass is not allowed to save; and not remembered while a compiler traces,
-    because what it makes are no real tensors.
-    """
-
-    def make(*args: P.args, **kwargs: P.kwargs) -> T:
-        with torch.inference_mode(False), torch.no_grad():
-            return build(*args, **kwargs)
-
-    # The type of `lru_cache` forgets the parameters.
-    remembered = cast(Callable[P, T], lru_cache(maxsize=256)(make))
-
-    @wraps(build)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        if is_compiling():
-            return build(*args, **kwargs)
-        return remembered(*args, **kwargs)
-
-    return call
 
 
 def as_size(size: Sequence[int], name: str = "size", minimum: int = 2) -> Size:
@@ -125,6 +95,22 @@ def coordinates(n: int, extent: float, dtype: torch.dtype, device: torch.device)
 def pair(x: float, y: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return (x, y) as a tensor (2,), copied to a device but once."""
     return torch.tensor([x, y], dtype=dtype, device="cpu").to(device)
+
+
+def as_buffer(saliency: Tensor, name: str = "saliency") -> Tensor:
+    """Return a copy of a fixed prior, for a module's buffer.
+
+    Raises:
+        ValueError: a gradient is wanted of it, which a buffer would lose.
+    """
+    if saliency.requires_grad:
+        raise ValueError(
+            f"{name} requires a gradient, which a fixed prior has not: wrap it in "
+            "torch.nn.Parameter to learn it as it stands, give a callable that returns it to carry "
+            "its gradient on, or detach() it"
+        )
+    with torch.inference_mode(False), torch.no_grad():
+        return saliency.clone()
 
 
 def restore_precision(module: nn.Module, name: str, precise: Tensor) -> None:

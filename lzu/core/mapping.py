@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from lzu.core.lattice import constant, coordinates
+from lzu.core.lattice import coordinates
+from lzu.core.memory import constant
 
 
 def separable_nodes(

@@ -49,8 +49,8 @@ class NonseparableNodes:
         return replace(self, grid=change(self.grid))
 
     def dense(self) -> Tensor:
-        """Return the nodes as (B, h, w, 2), (x, y)."""
-        return self.grid
+        """Return the nodes as (B, h, w, 2), (x, y), a copy."""
+        return self.grid.clone()
 
     def one_to_one(self) -> Tensor:
         """Return a scalar: whether the warp has no fold and no NaN."""

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lzu.core.lattice import Extent, Size, as_extent, as_size, constant, coordinates
+from lzu.core.lattice import Extent, Size, as_extent, as_size, coordinates
+from lzu.core.memory import constant
 from lzu.core.resample import require_images, sample
 from lzu.core.warp import Warp
 
@@ -58,14 +59,15 @@ def unzoom_levels(
         size = as_size(level.shape[2:], "features' size", 1)
         maps.append((size, as_extent(extent, size)))
     if finest is None:
-        grids = warp.unzoom_grids(maps)
+        grids = warp._unzoom_grids(maps)
     else:
-        grids = [downsampled_grid(warp, *one, finest=finest) for one in maps]
+        finest = as_size(finest, "finest")
+        grids = [_downsampled_grid(warp, *one, finest) for one in maps]
     unzoomed = [
         sample(level, grid, name="features") for level, grid in zip(features, grids, strict=True)
     ]
     if warp.crops:
-        masks = [warp.valid_mask(*one) for one in maps]
+        masks = [warp._valid_mask(*one) for one in maps]
         return [torch.where(*pair, 0) for pair in zip(masks, unzoomed, strict=True)]
     return unzoomed
 
@@ -90,11 +92,15 @@ def downsampled_grid(
         all content this is `F.interpolate(..., mode="bilinear", align_corners=True)`.
     """
     size = as_size(size, minimum=1)
-    extent = as_extent(extent, size)
-    finest = as_size(finest, "finest")
-    return warp.remembered(
+    grid = _downsampled_grid(warp, size, as_extent(extent, size), as_size(finest, "finest"))
+    return warp._handed_out(grid)
+
+
+def _downsampled_grid(warp: Warp, size: Size, extent: Extent, finest: Size) -> Tensor:
+    whole = as_extent(None, finest)
+    return warp._remembered(
         ("downsampled", finest, size, extent),
-        lambda: downsample_inverse(warp.unzoom_grid(finest), size, extent),
+        lambda: downsample_inverse(warp._unzoom_grid(finest, whole), size, extent),
     )
 
 

@@ -52,7 +52,8 @@ def broadcast_batch(given: int, warps: int, name: str) -> int:
     """Return the common batch size of `given` items and `warps` warps, where 1 fits any."""
     if given != warps and 1 not in (given, warps):
         raise ValueError(f"{name} have {given} batch items, the warp has {warps}")
-    return warps if given == 1 else given
+    # In this order, so that a program traced with one image takes any number of them.
+    return given if warps == 1 else warps
 
 
 def memory_format_of(images: Tensor) -> torch.memory_format:

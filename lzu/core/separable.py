@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from lzu.core.inversion import find_tiles, in_range, inverse_axis
-from lzu.core.lattice import Extent, Size, constant, coordinates, sample_frame
+from lzu.core.lattice import Extent, Size, coordinates, sample_frame
 from lzu.core.mapping import forward_axis, forward_axis_grid, grid_tiles
+from lzu.core.memory import constant
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from lzu.core import construction
 from lzu.core.construction import Nodes
-from lzu.core.lattice import as_extent, as_size, is_compiling
+from lzu.core.lattice import Extent, Size, as_extent, as_size
+from lzu.core.memory import Memory
 from lzu.core.resample import broadcast_batch, require_images, sample
 from lzu.core.separable import SeparableNodes
 
@@ -28,7 +29,8 @@ class Warp:
     centres of the first and last sample at the ends (`align_corners=True`). Outside of the unit
     square T and its inverse go on with slope one. A batch of one warp serves any number of
     images, and one image any number of warps. All results are differentiable with respect to
-    images, features, points and saliency.
+    images, features, points and saliency. All are the caller's own, to be written to at will; of
+    the warp itself `nodes` alone are not.
 
     >>> import torch
     >>> warp = Warp.from_saliency(torch.rand(1, 1, 31, 51) + 0.1, fwhm=10)
@@ -40,9 +42,7 @@ class Warp:
     """
 
     nodes: Nodes
-    _grids: dict[tuple[Hashable, ...], Tensor] | None = field(
-        default=None, repr=False, compare=False
-    )
+    _grids: Memory | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_saliency(
@@ -128,10 +128,8 @@ class Warp:
     ) -> "Warp":
         """Return the warp T(p) = p; to zoom by it is to resize with corners aligned."""
         h, w = as_size(lattice, "lattice")
-        x, y = (
-            torch.linspace(0, 1, n, dtype=torch.float64).to(device, dtype).expand(batch, n)
-            for n in (w, h)
-        )
+        axes = (torch.linspace(0, 1, n, dtype=torch.float64, device="cpu") for n in (w, h))
+        x, y = (axis.to(device, dtype).expand(batch, -1) for axis in axes)
         return cls.from_nodes(x, y)
 
     @property
@@ -154,13 +152,13 @@ class Warp:
 
     @property
     def x(self) -> Tensor:
-        """T_x at the lattice points, (B, w), or (B, h, w) of a nonseparable warp."""
-        return self.nodes.x
+        """T_x at the lattice points, (B, w), or (B, h, w) of a nonseparable warp; a copy."""
+        return self.nodes.x.clone()
 
     @property
     def y(self) -> Tensor:
-        """T_y at the lattice points, (B, h), or (B, h, w) of a nonseparable warp."""
-        return self.nodes.y
+        """T_y at the lattice points, (B, h), or (B, h, w) of a nonseparable warp; a copy."""
+        return self.nodes.y.clone()
 
     @property
     def is_separable(self) -> bool:
@@ -190,7 +188,7 @@ class Warp:
         if dtype not in (None, torch.float32, torch.float64):
             raise TypeError(f"a warp is float32 or float64, not {dtype}")
         moved = self.nodes.map(lambda nodes: nodes.to(device=device, dtype=dtype))
-        return Warp(moved, None if self._grids is None else {})
+        return Warp(moved, None if self._grids is None else Memory(_GRIDS_KEPT))
 
     def detach(self) -> "Warp":
         """Return the warp without its gradient."""
@@ -200,9 +198,11 @@ class Warp:
         """Return the warp, detached, as one that remembers its grids.
 
         For a warp that serves many images: each grid, by size and extent, is then computed once.
+        It has nodes of its own, and follows nothing that they came from.
         """
         with torch.inference_mode(False), torch.no_grad():
-            return Warp(self.nodes.map(lambda nodes: nodes.detach().clone()), {})
+            nodes = self.nodes.map(lambda nodes: nodes.detach().clone())
+        return Warp(nodes, Memory(_GRIDS_KEPT))
 
     def forward(self, points: Tensor) -> Tensor:
         """Return T(points): from zoomed to source coordinates.
@@ -245,7 +245,7 @@ class Warp:
             ValueError: wrong rank, size, device or batch size.
         """
         require_images(images)
-        return sample(images, self.zoom_grid(size))
+        return sample(images, self._zoom_grid(as_size(size)))
 
     def unzoom(
         self,
@@ -280,10 +280,10 @@ class Warp:
                 raise ValueError(f"features of size {given} cannot be unzoomed to size {size}")
             ey = ey * (size[0] - 1) / (given[0] - 1)
             ex = ex * (size[1] - 1) / (given[1] - 1)
-        unzoomed = sample(features, self.unzoom_grid(size, (ey, ex)), name="features")
+        unzoomed = sample(features, self._unzoom_grid(size, (ey, ex)), name="features")
         if not self.crops:
             return unzoomed
-        return torch.where(self.valid_mask(size, (ey, ex)), unzoomed, 0)
+        return torch.where(self._valid_mask(size, (ey, ex)), unzoomed, 0)
 
     def zoom_grid(self, size: Sequence[int]) -> Tensor:
         """Return T over a map of `size` = (H, W) as `grid_sample`'s grid.
@@ -291,8 +291,7 @@ class Warp:
         Returns:
             (B, H, W, 2), (x, y) in [-1, 1], `align_corners=True`, in the warp's dtype.
         """
-        size = as_size(size)
-        return self.remembered(("zoom", size), lambda: self.nodes.zoom_grid(size))
+        return self._handed_out(self._zoom_grid(as_size(size)))
 
     def unzoom_grid(self, size: Sequence[int], extent: Sequence[float] | None = None) -> Tensor:
         """Return T^-1 over a map of `size` = (H, W) as `grid_sample`'s grid (Eq. 7).
@@ -305,11 +304,7 @@ class Warp:
             (B, H, W, 2), (x, y) in [-1, 1] of the whole map, `align_corners=True`, in the warp's
             dtype. Where a cropping warp shows nothing, T^-1 goes on past the border.
         """
-        size = as_size(size, minimum=1)
-        extent = as_extent(extent, size)
-        return self.remembered(
-            ("unzoom", size, extent), lambda: self.nodes.unzoom_grids([(size, extent)])[0]
-        )
+        return self.unzoom_grids([(size, extent)])[0]
 
     def unzoom_grids(
         self, maps: Sequence[tuple[Sequence[int], Sequence[float] | None]]
@@ -318,11 +313,10 @@ class Warp:
 
         For a separable warp that costs little more than the grid of one.
         """
-        if self._grids is not None or not maps:
-            return [self.unzoom_grid(size, extent) for size, extent in maps]
         sizes = [as_size(size, minimum=1) for size, _ in maps]
         extents = [as_extent(extent, size) for size, (_, extent) in zip(sizes, maps, strict=True)]
-        return self.nodes.unzoom_grids(list(zip(sizes, extents, strict=True)))
+        grids = self._unzoom_grids(list(zip(sizes, extents, strict=True)))
+        return [self._handed_out(grid) for grid in grids]
 
     def valid_mask(self, size: Sequence[int], extent: Sequence[float] | None = None) -> Tensor:
         """Return which cells of an unzoomed map the zoom has shown, (B, 1, H, W) bool.
@@ -330,8 +324,7 @@ class Warp:
         All, unless the warp crops. Padding beyond `extent` counts as valid.
         """
         size = as_size(size, minimum=1)
-        extent = as_extent(extent, size)
-        return self.remembered(("valid", size, extent), lambda: self.nodes.valid_mask(size, extent))
+        return self._handed_out(self._valid_mask(size, as_extent(extent, size)))
 
     def magnification(
         self, size: Sequence[int], *, frame: str = "source", per_axis: bool = False
@@ -357,16 +350,31 @@ class Warp:
             raise ValueError(f'frame must be "source" or "zoomed", got {frame!r}')
         return self.nodes.magnification(as_size(size), frame, per_axis)
 
-    def remembered(self, key: tuple[Hashable, ...], build: Callable[[], Tensor]) -> Tensor:
+    # What these return a `fixed` warp has itself, and gives to all who ask. So it is never written
+    # to, and goes to a caller by `_handed_out` alone; zooming and unzooming spare the copy.
+
+    def _zoom_grid(self, size: Size) -> Tensor:
+        return self._remembered(("zoom", size), lambda: self.nodes.zoom_grid(size))
+
+    def _unzoom_grids(self, maps: Sequence[tuple[Size, Extent]]) -> list[Tensor]:
+        if self._grids is None:
+            return self.nodes.unzoom_grids(maps) if maps else []
+        return [self._unzoom_grid(*one) for one in maps]
+
+    def _unzoom_grid(self, size: Size, extent: Extent) -> Tensor:
+        build = self.nodes.unzoom_grids
+        return self._remembered(("unzoom", size, extent), lambda: build([(size, extent)])[0])
+
+    def _valid_mask(self, size: Size, extent: Extent) -> Tensor:
+        key = ("valid", size, extent)
+        return self._remembered(key, lambda: self.nodes.valid_mask(size, extent))
+
+    def _remembered(self, key: Hashable, build: Callable[[], Tensor]) -> Tensor:
         """Return what `build` makes; a `fixed` warp makes it once for a key."""
-        if self._grids is None or is_compiling():
-            return build()
-        if key not in self._grids:
-            if len(self._grids) >= _GRIDS_KEPT:
-                self._grids.pop(next(iter(self._grids)))
-            with torch.inference_mode(False), torch.no_grad():
-                self._grids[key] = build()
-        return self._grids[key]
+        return build() if self._grids is None else self._grids.get(key, build)
+
+    def _handed_out(self, kept: Tensor) -> Tensor:
+        return kept if self._grids is None else kept.clone()
 
     def _align(self, points: Tensor) -> tuple[Nodes, Tensor]:
         """Return nodes and points of one batch size and dtype."""

@@ -12,8 +12,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from lzu.core.lattice import Size, constant
+from lzu.core.lattice import Size
 from lzu.core.mapping import folded_kernels
+from lzu.core.memory import constant
 from lzu.kernels.launch import launch, require_lattice, require_tensors
 from lzu.saliency import require_saliency
 

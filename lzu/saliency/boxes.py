@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from lzu.core.lattice import Size, as_size, coordinates, is_compiling
+from lzu.core.lattice import Size, as_size, coordinates
+from lzu.core.memory import has_values, refuse_tracing
 from lzu.saliency.checks import as_items, require_boxes, require_positive
 
 
@@ -76,7 +77,8 @@ def kernel_sum(
     items = as_items(boxes, 4)
     image_size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
     require_positive(bandwidth=bandwidth, chunk=chunk)
-    if check and not is_compiling():
+    refuse_tracing("saliency of boxes", "their number")
+    if check and has_values(items[0]):
         require_boxes(items)
     longest = max(len(item) for item in items)
     if longest == 0:

@@ -6,7 +6,8 @@ from itertools import combinations, product
 import torch
 from torch import Tensor
 
-from lzu.core.lattice import Size, as_size, constant, is_compiling
+from lzu.core.lattice import Size, as_size
+from lzu.core.memory import constant, has_values, refuse_tracing
 from lzu.saliency.boxes import from_boxes
 from lzu.saliency.checks import as_items, require_boxes_3d, require_positive
 
@@ -54,7 +55,8 @@ def from_boxes_3d(
     size = as_size(image_size, "image_size", 1)
     require_positive(near=near)
     _require_camera(cam2img, items[0].device, len(items), "batch items of boxes")
-    if check and not is_compiling():
+    refuse_tracing("saliency of boxes", "their number")
+    if check and has_values(items[0]):
         require_boxes_3d(items)
         _require_finite(cam2img)
     counts = [len(item) for item in items]
@@ -127,7 +129,7 @@ def project_boxes_3d(
     size = as_size(image_size, "image_size", 1)
     require_positive(near=near)
     _require_camera(cam2img, boxes_3d.device, len(boxes_3d), "boxes")
-    if check and not is_compiling():
+    if check and has_values(boxes_3d):
         require_boxes_3d(items)
         _require_finite(cam2img)
     return _project(boxes_3d, cam2img, size, near)

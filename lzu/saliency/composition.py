@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lzu.core.lattice import is_compiling, restore_precision
+from lzu.core.lattice import as_buffer, restore_precision
+from lzu.core.memory import has_values
 from lzu.saliency.checks import require_positive, require_saliency
 
 
@@ -38,7 +39,7 @@ def compose(*terms: tuple[Tensor, float], check: bool = True) -> Tensor:
     tensor([[[[0.1875, 0.3750],
               [0.0625, 0.3750]]]])
     """
-    maps, weights = _as_terms(terms, check and not is_compiling())
+    maps, weights = _as_terms(terms, check)
     whole = sum(weights)
     parts = [
         (weight / whole) * (map_ / map_.sum(dim=(2, 3), keepdim=True))
@@ -85,7 +86,7 @@ class Composed(nn.Module):
         _as_terms([(prior, weight)], check=True)
         if len(prior) != 1:
             raise ValueError(f"a fixed prior must be (1, 1, h, w), got {tuple(prior.shape)}")
-        self.register_buffer("prior", prior.detach().clone())
+        self.register_buffer("prior", as_buffer(prior, "prior"))
         self.source, self.weight, self.check = source, weight, check
 
     def forward(self, *inputs: Any) -> Tensor:
@@ -117,7 +118,7 @@ def _as_terms(terms: Any, check: bool) -> tuple[list[Tensor], list[float]]:
         require_positive(**{f"the weight of term {index}": weight})
         if maps:
             _require_fit(map_, maps, index)
-        if check:
+        if check and has_values(map_):
             _require_values(map_, index)
         maps.append(map_ if map_.dtype == torch.float64 else map_.float())
         weights.append(float(weight))

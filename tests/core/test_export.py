@@ -10,6 +10,7 @@ from torch import nn
 from lzu import ZoomUnzoom
 
 from .oracles import random_saliency
+from .test_fixed_prior import IN_PLACE
 
 SIZE = (24, 40)
 
@@ -25,6 +26,11 @@ class Pyramid(nn.Module):
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         fine = self.fine(images).relu()
         return [fine, self.coarse(fine)]
+
+
+@pytest.fixture(autouse=True)
+def no_programs_before() -> None:
+    torch.compiler.reset()
 
 
 @pytest.fixture(params=["separable", "nonseparable", "cropping"])
@@ -82,3 +88,30 @@ def test_onnx_gives_the_same_under_onnxruntime(model, images, tmp_path: Path):
     expected = [level.detach().numpy() for level in model(other)]
     for got, level in zip(session.run(None, {name: other.numpy()}), expected, strict=True):
         np.testing.assert_allclose(got, level, atol=1e-5)
+
+
+def states(lens: nn.Module) -> list[torch.Tensor]:
+    return [random_saliency(seed, lens.saliency.shape[2:], contrast=50) for seed in (1, 2, 3, 4)]
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # of sizes, which a trace keeps
+@pytest.mark.parametrize("form", ["compiled", "exported", "traced"])
+def test_a_program_follows_every_write_to_the_prior(form, model, images):
+    make = {
+        "compiled": lambda: torch.compile(model, backend="aot_eager", fullgraph=True),
+        "exported": lambda: torch.export.export(model, (images,)).module(),
+        "traced": lambda: torch.jit.trace(model, images),
+    }
+    with torch.no_grad():
+        program = make[form]()
+        own = model if form == "compiled" else program
+        for write, saliency in zip(IN_PLACE, states(model.lens), strict=True):
+            write(own.lens, saliency)
+            model.lens.load_state_dict({"saliency": saliency})
+            torch.testing.assert_close(list(program(images)), list(model(images)))
+        if form != "compiled":
+            # PyTorch gives no other way to set the buffer of a program whole.
+            state = {**program.state_dict(), "lens.saliency": random_saliency(9, (7, 9))}
+            program.load_state_dict(state)
+            model.lens.load_state_dict({"saliency": state["lens.saliency"]})
+            torch.testing.assert_close(list(program(images)), list(model(images)))

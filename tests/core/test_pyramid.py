@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzu import Warp, ZoomUnzoom, saliency
+from lzu.core import pyramid
 from lzu.core.lattice import content_extent
 from lzu.core.pyramid import downsampled_grid, unzoom_levels
 
@@ -201,11 +202,16 @@ def test_the_module_offers_it(prior):
         torch.testing.assert_close(got, wanted, atol=2e-5, rtol=0)
 
 
-def test_a_fixed_warp_downsamples_once(prior):
-    lens = ZoomUnzoom(prior, (50, 82), levels="downsampled")
+def test_a_fixed_warp_downsamples_once(prior, monkeypatch):
+    lens, features = ZoomUnzoom(prior, (50, 82), levels="downsampled"), torch.rand(2, 4, 7, 11)
     first = downsampled_grid(lens.warp(), (7, 11), finest=lens.size)
-    lens.unzoom(torch.rand(2, 4, 7, 11), lens.warp())
-    assert downsampled_grid(lens.warp(), (7, 11), finest=lens.size) is first
+
+    def forbidden(*args: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(pyramid, "downsample_inverse", forbidden)
+    lens.unzoom(features, lens.warp())
+    assert torch.equal(downsampled_grid(lens.warp(), (7, 11), finest=lens.size), first)
 
 
 def test_half_precision_and_memory_format_are_kept(prior):

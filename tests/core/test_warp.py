@@ -290,17 +290,6 @@ def test_one_warp_serves_a_batch_and_a_batch_serves_one_image():
     assert warps.inverse(torch.rand(1, 5, 2)).shape == (3, 5, 2)
 
 
-def test_indexing():
-    warp = Warp.from_saliency(random_saliency(8, (5, 6), batch=4))
-    assert torch.equal(warp[1:3].x, warp.x[1:3])
-    assert len(warp[1:3]) == 2
-    assert torch.equal(warp[torch.tensor([3, 0])].y, warp.y[[3, 0]])
-    for index in (4, -5):
-        with pytest.raises(IndexError, match=f"warp {index} of a batch of 4"):
-            warp[index]
-    assert [len(single) for single in warp] == [1, 1, 1, 1]
-
-
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_dtypes_of_saliency_and_images(dtype, device):
     s = random_saliency(9, (9, 13)).to(device)
@@ -350,38 +339,3 @@ def test_dense_nodes():
     assert nodes.shape == (2, 4, 5, 2)
     assert torch.equal(nodes[:, 2, :, 0], warp.x)
     assert torch.equal(nodes[:, :, 3, 1], warp.y)
-
-
-# Fixed warps
-
-
-def test_a_fixed_warp_computes_each_grid_once_and_alike():
-    warp = peaked()
-    fixed = warp.fixed()
-    for make in (
-        lambda w: w.zoom_grid((10, 12)),
-        lambda w: w.unzoom_grid((10, 12)),
-        lambda w: w.unzoom_grid((10, 12), (8.5, 9)),
-        lambda w: w.unzoom_grid((11, 12)),
-        lambda w: w.valid_mask((10, 12)),
-    ):
-        assert make(fixed) is make(fixed)
-        assert torch.equal(make(fixed), make(warp))
-    assert warp.zoom_grid((10, 12)) is not warp.zoom_grid((10, 12))
-
-
-def test_a_fixed_warp_forgets_the_oldest_grids():
-    fixed = Warp.identity().fixed()
-    first = fixed.zoom_grid((2, 2))
-    for n in range(3, 90):
-        fixed.zoom_grid((n, 2))
-    assert fixed.zoom_grid((2, 2)) is not first
-
-
-def test_a_fixed_warp_made_in_inference_mode_can_train_later():
-    with torch.inference_mode():
-        fixed = peaked().fixed()
-        fixed.unzoom(torch.rand(1, 2, 6, 8))
-    features = torch.rand(1, 2, 6, 8, requires_grad=True)
-    fixed.unzoom(features).sum().backward()
-    assert torch.isfinite(features.grad).all()
