@@ -1,18 +1,19 @@
 """Zoom and unzoom as a module, to put around the spatial part of a model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from lzu.core import fused
+from lzu.core.containers import tensors_of, with_tensors
 from lzu.core.lattice import Extent, as_buffer, as_size, content_extent, restore_precision
 from lzu.core.memory import has_values, is_eager
 from lzu.core.pyramid import unzoom_levels
 from lzu.core.warp import Warp
 
-Features = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+Features = TypeVar("Features", bound=Tensor | Sequence[Any] | Mapping[Any, Any])
 Levels = Literal["exact", "downsampled"]
 Backend = Literal["torch", "triton"]
 
@@ -107,34 +108,6 @@ class ZoomUnzoom(nn.Module):
             return fused.zoom(warp, images, self.size), warp
         return warp.zoom(images, self.size), warp
 
-    @overload
-    def unzoom(
-        self, features: Tensor, warp: Warp, *, strides: float | Sequence[float] | None = None
-    ) -> Tensor: ...
-
-    @overload
-    def unzoom(
-        self,
-        features: Sequence[Tensor],
-        warp: Warp,
-        *,
-        strides: float | Sequence[float] | None = None,
-    ) -> Sequence[Tensor]: ...
-
-    @overload
-    def unzoom(
-        self,
-        features: Mapping[str, Tensor],
-        warp: Warp,
-        *,
-        strides: float | Sequence[float] | None = None,
-    ) -> dict[str, Tensor]: ...
-
-    @overload
-    def unzoom(
-        self, features: Features, warp: Warp, *, strides: float | Sequence[float] | None = None
-    ) -> Features: ...
-
     def unzoom(
         self,
         features: Features,
@@ -145,36 +118,34 @@ class ZoomUnzoom(nn.Module):
         """Return the features of zoomed images in uniform geometry, each of its own size.
 
         Args:
-            features: (B, C, H, W), or a list, tuple or mapping of such.
+            features: (B, C, H, W), or a list, tuple or mapping of such, or of such containers.
             warp: what `zoom` returned.
             strides: pixels of the zoomed image per cell of each map, in their order: content ends
                 at cell (size - 1) / stride, and padding beyond stays in its place. If None, the
                 corners of every map lie on those of the zoomed image.
 
         Returns:
-            The same kind of container, with the same keys.
+            The same kind of container, with the same keys: see `lzu.core.containers`.
 
         Raises:
+            TypeError: something in a container is neither tensor nor container.
             ValueError: as many strides as feature maps are needed; else as `Warp.unzoom`.
         """
-        if isinstance(features, Tensor):
-            return self.unzoom([features], warp, strides=strides)[0]
-        if isinstance(features, Mapping):
-            unzoomed = self.unzoom(list(features.values()), warp, strides=strides)
-            return dict(zip(features, unzoomed, strict=True))
+        levels = tensors_of(features)
         if strides is None:
-            extents: list[Extent | None] = [None] * len(features)
+            extents: list[Extent | None] = [None] * len(levels)
         else:
             strides = [strides] if isinstance(strides, (int, float)) else list(strides)
-            if len(strides) != len(features):
-                raise ValueError(f"{len(features)} feature maps, but {len(strides)} strides")
+            if len(strides) != len(levels):
+                raise ValueError(f"{len(levels)} feature maps, but {len(strides)} strides")
             extents = [content_extent(self.size, stride) for stride in strides]
         if self.backend == "triton":
-            unzoomed = fused.unzoom(warp, features, extents)
+            unzoomed = fused.unzoom(warp, levels, extents)
         else:
             finest = self.size if self.levels == "downsampled" else None
-            unzoomed = unzoom_levels(features, warp, extents=extents, finest=finest)
-        return tuple(unzoomed) if isinstance(features, tuple) else unzoomed
+            unzoomed = unzoom_levels(levels, warp, extents=extents, finest=finest)
+        restored: Features = with_tensors(features, iter(unzoomed))
+        return restored
 
     def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Warp]:
         """Do as `zoom`."""
@@ -263,11 +234,10 @@ class Zoomed(nn.Module):
         super().__init__()
         self.lens, self.model, self.strides = lens, model, strides
 
-    def forward(self, images: Tensor, *inputs: Any) -> Features:
+    def forward(self, images: Tensor, *inputs: Any) -> Any:
         """Return unzoom(model(zoom(images))); `inputs` go to a callable saliency."""
         zoomed, warp = self.lens.zoom(images, *inputs)
-        features: Features = self.model(zoomed)
-        return self.lens.unzoom(features, warp, strides=self.strides)
+        return self.lens.unzoom(self.model(zoomed), warp, strides=self.strides)
 
 
 def _is_comparable(saliency: Tensor) -> bool:

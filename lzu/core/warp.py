@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lzu.core import construction
 from lzu.core.construction import Nodes
+from lzu.core.indices import Index, batch_index
 from lzu.core.lattice import Extent, Size, as_extent, as_size
 from lzu.core.memory import Memory
 from lzu.core.resample import broadcast_batch, require_images, sample
@@ -173,13 +174,15 @@ class Warp:
     def __len__(self) -> int:
         return self.batch
 
-    def __getitem__(self, index: int | slice | Tensor) -> "Warp":
-        """Return some of the warps; an integer gives a batch of one."""
-        if isinstance(index, int):
-            if not -self.batch <= index < self.batch:
-                raise IndexError(f"warp {index} of a batch of {self.batch}")
-            index = slice(index % self.batch, index % self.batch + 1)
-        return Warp(self.nodes.map(lambda nodes: nodes[index]))
+    def __getitem__(self, index: Index) -> "Warp":
+        """Return some of the warps, as `lzu.core.indices.batch_index` says; of one, a batch of one.
+
+        Raises:
+            IndexError: out of range.
+            TypeError: no index.
+        """
+        which = batch_index(index, self.batch)
+        return Warp(self.nodes.map(lambda nodes: nodes[which]))
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
