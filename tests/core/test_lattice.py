@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lzu.core.lattice import as_extent, as_size, constant, content_extent, coordinates
+from lzu.core.lattice import as_extent, as_size, content_extent, coordinates
 
 
 def test_coordinates_start_and_end_exactly():
@@ -51,16 +51,3 @@ def test_a_one_cell_side_needs_an_extent():
 def test_a_stride_that_is_not_positive(stride):
     with pytest.raises(ValueError, match="stride must be positive"):
         content_extent((4, 4), stride)
-
-
-def test_a_constant_made_in_inference_mode_can_be_differentiated_through():
-    @constant
-    def ones(n: int) -> torch.Tensor:
-        return torch.ones(n)
-
-    with torch.inference_mode():
-        first = ones(3)
-    assert ones(3) is first
-    weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
-    (weight * ones(3)).sum().backward()
-    assert weight.grad.tolist() == [1, 1, 1]

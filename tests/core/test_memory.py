@@ -213,6 +213,19 @@ def test_a_constant_is_made_anew_under_a_mode_and_remembered_outside_of_it():
         assert isinstance(ones(3), FakeTensor)
 
 
+def test_a_constant_made_in_inference_mode_can_be_differentiated_through():
+    @constant
+    def ones(n: int) -> torch.Tensor:
+        return torch.ones(n)
+
+    with torch.inference_mode():
+        first = ones(3)
+    assert ones(3) is first
+    weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    (weight * ones(3)).sum().backward()
+    assert weight.grad.tolist() == [1, 1, 1]
+
+
 def test_a_memory_forgets_the_oldest():
     memory = Memory(3)
     first = memory.get(0, lambda: torch.zeros(1))
