@@ -111,7 +111,8 @@ def from_kernel_sum(total: Tensor, counts: Sequence[int], *, amplitude: float = 
 class BoxDensity:
     """`from_boxes` over a data set that comes in parts.
 
-    The kernel sum does not depend on the amplitude, so one pass serves any number of them.
+    The kernel sum does not depend on the amplitude, so one pass serves any number of them. No
+    gradient is kept of the boxes.
 
     >>> density = BoxDensity(image_size=(1200, 1920), lattice=(31, 51), bandwidth=64)
     >>> density.add(torch.tensor([[900.0, 600.0, 960.0, 640.0]]))

@@ -58,7 +58,8 @@ class Composed(nn.Module):
         check: look for bad values in what the source returns, as in `compose`.
 
     Raises:
-        TypeError, ValueError: as `compose`, of which the prior is term 0 and the source term 1.
+        TypeError, ValueError: as `compose`, of which the prior is term 0 and the source term 1; or
+            the prior requires a gradient, which a buffer would lose.
 
     >>> prior = torch.rand(1, 1, 31, 51) + 0.1
     >>> def boxes_of_last_frame(boxes):
