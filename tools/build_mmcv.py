@@ -7,23 +7,21 @@ unit pays it once: a third of the work, with optimisation.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from console import SetupError, run_logged
+from cuda_choice import PROBE, cuda_environment, operators, told
+from wheel_cache import RECORD, cache_root, cached_wheel
 
 PACKAGE = "onedl-mmcv"
 FLAGS = "-O2 -g0"
@@ -39,49 +37,17 @@ ALONE = {
     "pytorch/pybind.cpp",
 }
 
-PROBE = """
-import json, torch
-from torch.utils.cpp_extension import CUDA_HOME
-visible = torch.cuda.is_available()
-print(json.dumps({
-    "torch": torch.__version__,
-    "cuda": torch.version.cuda,
-    "visible": visible,
-    "cuda_home": CUDA_HOME,
-    "capability": ".".join(map(str, torch.cuda.get_device_capability())) if visible else None,
-}))
-"""
+
+def key_start(version: str, torch: str) -> list[str]:
+    """The parts of a wheel's key that the machine and the pinned versions decide."""
+    libc = "".join(platform.libc_ver())
+    return [f"{PACKAGE}-{version}", str(sysconfig.get_config_var("SOABI")), libc, f"torch{torch}"]
 
 
-def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where wheels are kept between clones: $LZU_CACHE, or lzu in the user's cache directory."""
-    if own := environ.get("LZU_CACHE"):
-        return Path(own)
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lzu"
-
-
-def cuda_environment(probe: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that make mmcv compile its CUDA operators, or none for a CPU build.
-
-    CUDA operators are built when torch is a CUDA build and nvcc exists. Raises SetupError when a
-    GPU is there but cannot be served.
-    """
-    if environ.get("FORCE_CUDA") == "0" or not probe["cuda"]:
-        return {"FORCE_CUDA": "0"}
-    if not probe["cuda_home"]:
-        if probe["visible"]:
-            raise SetupError(
-                f"a GPU is visible but nvcc is missing: install the CUDA {probe['cuda']} toolkit "
-                "(or set CUDA_HOME), or set CUDA_VISIBLE_DEVICES= to use the CPU only"
-            )
-        return {"FORCE_CUDA": "0"}
-    architectures = environ.get("TORCH_CUDA_ARCH_LIST") or probe["capability"]
-    if not architectures:
-        raise SetupError(
-            "nvcc is here but no GPU is visible: set TORCH_CUDA_ARCH_LIST to the GPUs that will "
-            "be used (for example 9.0), or FORCE_CUDA=0 for operators on the CPU only"
-        )
-    return {"FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": str(architectures)}
+def may_be_cached(version: str, torch: str) -> bool:
+    """Whether a wheel for some build of the pinned torch is kept for this Python."""
+    start = re.sub(r"[^\w.+-]+", "_", "-".join(key_start(version, torch)))
+    return any((cache_root() / "wheels").glob(f"{start}[+-]*/{RECORD}"))
 
 
 def wheel_key(version: str, probe: Mapping[str, object], cuda: Mapping[str, str]) -> str:
@@ -90,45 +56,11 @@ def wheel_key(version: str, probe: Mapping[str, object], cuda: Mapping[str, str]
     if cuda["FORCE_CUDA"] == "1":
         device = f"cu{probe['cuda']}-{cuda['TORCH_CUDA_ARCH_LIST']}"
     parts = [
-        f"{PACKAGE}-{version}",
-        str(sysconfig.get_config_var("SOABI")),
-        "".join(platform.libc_ver()),
-        f"torch{probe['torch']}",
+        *key_start(version, str(probe["torch"])),
         device,
         hashlib.sha256(f"{FLAGS} {FILES_PER_UNIT}".encode()).hexdigest()[:8],
     ]
     return re.sub(r"[^\w.+-]+", "_", "-".join(parts))
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on a file; says so when it has to wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another set-up ({path})", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def cached_wheel(folder: Path, build: Callable[[Path], Path]) -> tuple[Path, bool]:
-    """The wheel in `folder` and whether it was there already; `build(scratch)` makes it if not.
-
-    Several processes may ask at once: one builds, the others wait and find it. The wheel appears
-    under its name only when complete.
-    """
-    with locked(folder.with_name(folder.name + ".lock")):
-        if wheels := sorted(folder.glob("*.whl")):
-            return wheels[0], True
-        with tempfile.TemporaryDirectory(prefix="lzu-mmcv-") as scratch:
-            built = build(Path(scratch))
-            folder.mkdir(parents=True, exist_ok=True)
-            partial = folder / (built.name + ".partial")
-            shutil.copyfile(built, partial)
-            os.replace(partial, folder / built.name)
-        return folder / built.name, False
 
 
 def merge_sources(folder: Path) -> int:
@@ -156,22 +88,35 @@ def parallel_jobs() -> int:
     return max(1, min(cores or 1, memory // 2**31))
 
 
-def build_wheel(scratch: Path, version: str, env: Mapping[str, str], log: Path) -> Path:
-    """Downloads mmcv's source into `scratch`, merges its files and compiles a wheel."""
+def unpack(archive: Path, folder: Path) -> Path:
+    """The one folder that a source archive holds, unpacked into `folder`."""
+    # Python before 3.11.4 has no filters; the archive is one whose digest the lock holds.
+    safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    with tarfile.open(archive) as file:
+        file.extractall(folder, **safely)
+    (source,) = folder.iterdir()
+    return source
+
+
+def build_wheel(scratch: Path, locked: str, env: Mapping[str, str], log: Path) -> Path:
+    """Downloads mmcv's source into `scratch`, merges its files and compiles a wheel.
+
+    `locked` is its line of the lock; pip refuses a source whose SHA-256 is another.
+    """
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    requirement = f"{PACKAGE}=={version}"
+    requirement = scratch / "mmcv.txt"
+    requirement.write_text(locked + "\n")
     common = ["--no-deps", "--no-build-isolation", "--no-cache-dir"]
+    hashed = ["--require-hashes", "--no-binary=:all:", "-r", str(requirement)]
     run_logged(
-        [*pip, "download", *common, "-d", str(scratch), "--no-binary=:all:", requirement],
+        [*pip, "download", *common, "-d", str(scratch), *hashed],
         label="mmcv: source",
         log=log,
         status=r"(Downloading|Preparing)",
         env=env,
     )
     (archive,) = scratch.glob("*.tar.gz")
-    with tarfile.open(archive) as file:
-        file.extractall(scratch / "source", filter="data")
-    (source,) = (scratch / "source").iterdir()
+    source = unpack(archive, scratch / "source")
     csrc = source / "mmcv" / "ops" / "csrc" / "pytorch"
     merge_sources(csrc)
     merge_sources(csrc / "cpu")
@@ -186,8 +131,12 @@ def build_wheel(scratch: Path, version: str, env: Mapping[str, str], log: Path) 
     return wheel
 
 
-def ensure_mmcv(version: str, log: Path) -> None:
-    """Installs mmcv for the running interpreter's torch, from the cache or by compiling it."""
+def ensure_mmcv(locked: str, log: Path) -> str:
+    """Installs mmcv for the running interpreter's torch, from the cache or by compiling it.
+
+    `locked` is its line of the lock. Returns what its operators run on, as `operators` says it.
+    """
+    version = locked.split()[0].split("==")[1]
     output = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True)
     if output.returncode != 0:
         raise SetupError(f"torch does not import: {output.stderr.strip().splitlines()[-1]}")
@@ -203,7 +152,7 @@ def ensure_mmcv(version: str, log: Path) -> None:
         "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"],
     }
     folder = cache_root() / "wheels" / wheel_key(version, probe, cuda)
-    wheel, reused = cached_wheel(folder, lambda scratch: build_wheel(scratch, version, env, log))
+    wheel, reused = cached_wheel(folder, lambda scratch: build_wheel(scratch, locked, env, log))
     print(f"mmcv: {'found in' if reused else 'kept in'} {folder}", flush=True)
     run_logged(
         [sys.executable, "-m", "pip", "install", "--no-deps", "--force-reinstall", str(wheel)],
@@ -211,3 +160,6 @@ def ensure_mmcv(version: str, log: Path) -> None:
         log=log,
         status=r"(Installing)",
     )
+    built = operators(cuda)
+    print(told(probe, built, os.environ), flush=True)
+    return built

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -22,11 +23,14 @@ import sys
 import sysconfig
 import tempfile
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
-from build_mmcv import cache_root, ensure_mmcv, locked
+from build_mmcv import PACKAGE, ensure_mmcv, may_be_cached
 from console import SetupError, run_logged
-from lock import read_pins
+from cuda_choice import CPU, FOR_LATER, asked, check_before, gpus_here, is_as_asked, nvcc_here
+from lock import OF_CUDA_TORCH, canonical, read_locked, read_pins
+from wheel_cache import locked
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG = ROOT / "logs" / "setup-env.log"
@@ -42,44 +46,81 @@ CUDA_EXTRA_GB = 8.0
 FIRST = ("setuptools", "wheel", "packaging", "ninja", "psutil", "numpy", "torch")
 PIP = ["-m", "pip", "--disable-pip-version-check"]
 
+# Command -> the Debian package that has it: what the workflow and its scripts run.
+COMMANDS = {"git": "git", "make": "make", "which": "debianutils", "flock": "util-linux"}
+
 
 def requirements_file(kind: str) -> Path:
     return ROOT / "requirements" / f"{kind if kind == 'report' else 'harness'}.txt"
 
 
-def without_gpu() -> Path:
-    """The pins of what a CUDA build of torch brings along, and a CPU build does not."""
-    return ROOT / "requirements" / "cpu.txt"
+def besides(cuda: bool) -> Path:
+    """The lock of what a build of torch for CUDA brings along, or of what stands in for it."""
+    return ROOT / "requirements" / ("cuda.txt" if cuda else "cpu.txt")
 
 
 def pinned(kind: str) -> bytes:
     """All pins that an environment is made from."""
-    files = [requirements_file(kind), *([without_gpu()] if kind == "harness" else [])]
-    return b"".join(file.read_bytes() for file in files)
+    others = [besides(True), besides(False)] if kind == "harness" else []
+    return b"".join(file.read_bytes() for file in [requirements_file(kind), *others])
 
 
-def expected_stamp(kind: str, python_version: str) -> dict[str, str]:
-    """What an environment is made from; any difference means that it is made again."""
+def expected_stamp(kind: str, python_version: str, operators: str | None) -> dict[str, object]:
+    """What an environment is made from; any difference means that it is made again.
+
+    `operators` is what mmcv's run on (tools/cuda_choice.py), None without mmcv.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return {
         "kind": kind,
         "python": python_version,
+        "packages": sorted(read_pins(requirements_file(kind))),
         "requirements": hashlib.sha256(pinned(kind)).hexdigest(),
         "commands": " ".join(f"{name}={entry}" for name, entry in project["scripts"].items()),
+        "operators": operators,
         # Scripts in a virtual environment hold absolute paths.
         "root": str(ROOT),
     }
 
 
-def is_current(prefix: Path, kind: str) -> bool:
-    """Whether the environment at `prefix` was completed from the present requirements."""
+def read_stamp(prefix: Path) -> dict[str, object]:
+    """The stamp of the environment at `prefix`; empty if it has none that can be read."""
     try:
         stamp = json.loads((prefix / STAMP).read_text())
     except (OSError, ValueError):
-        return False
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def is_current(prefix: Path, kind: str) -> bool:
+    """Whether the environment at `prefix` was completed from the present requirements, with the
+    operators that are asked for."""
+    stamp = read_stamp(prefix)
     wanted = os.environ.get("LZU_PYTHON") and platform.python_version()
-    python = wanted or stamp.get("python", "")
-    return stamp == expected_stamp(kind, python) and os.access(prefix / "bin/python", os.X_OK)
+    operators = stamp.get("operators")
+    if operators is not None and not is_as_asked(str(operators), os.environ):
+        return False
+    same = expected_stamp(kind, str(wanted or stamp.get("python")), operators)
+    return stamp == same and os.access(prefix / "bin/python", os.X_OK)
+
+
+def check_own(prefix: Path) -> None:
+    """Raises SetupError if `prefix` is a link: what it leads to is not this checkout's."""
+    if prefix.is_symlink():
+        raise SetupError(
+            f"{prefix} is a link to {os.readlink(prefix)}, which this checkout did not make and "
+            f"does not touch: remove the link (rm '{prefix}') to have an environment made here"
+        )
+
+
+def check_commands() -> None:
+    missing = [command for command in COMMANDS if shutil.which(command) is None]
+    if missing:
+        packages = " ".join(COMMANDS[command] for command in missing)
+        raise SetupError(
+            f"no {' and no '.join(missing)} on the PATH: install it "
+            f"(Debian, Ubuntu: apt install {packages})"
+        )
 
 
 def check_venv() -> None:
@@ -129,13 +170,15 @@ def check_compiler() -> None:
 
 
 def check_machine(prefix: Path, kind: str) -> None:
-    """Raises SetupError before anything is made if it could not be finished."""
+    """Raises SetupError before anything is made or downloaded if it could not be finished."""
     needed = NEEDED_GB[kind]
+    check_commands()
     if kind == "harness":
         needed += CUDA_EXTRA_GB if shutil.which("nvidia-smi") else 0
-        # A wheel that is cached for another torch is found out later, by the build itself.
-        soabi = str(sysconfig.get_config_var("SOABI"))
-        if not any((cache_root() / "wheels").glob(f"*{soabi}*/*.whl")):
+        check_before(os.environ, gpus=gpus_here(), nvcc=nvcc_here(os.environ))
+        pins = read_pins(requirements_file(kind))
+        # A wheel that is cached for another build of this torch is found out later.
+        if asked(os.environ) == "1" or not may_be_cached(pins[PACKAGE], pins["torch"]):
             check_compiler()
         check_disk(Path(tempfile.gettempdir()), NEEDED_TMP_GB, "temporary files (TMPDIR)")
     check_disk(prefix, needed, "the Python environment")
@@ -153,7 +196,9 @@ def empty(prefix: Path) -> None:
 def make_venv(prefix: Path, kind: str) -> None:
     """Makes a virtual environment and fills it, unless it is there and current."""
     if is_current(prefix, kind):
+        tell_of_gpus(prefix)
         return
+    check_own(prefix)
     if prefix.exists() and not (prefix / MARK).exists():
         raise SetupError(
             f"{prefix} was not made by this set-up: move it away, or complete it with "
@@ -171,7 +216,6 @@ def make_venv(prefix: Path, kind: str) -> None:
         if (prefix / "pyvenv.cfg").exists():
             print(f"Removing what is in {prefix} (unfinished or out of date)", flush=True)
         empty(prefix)
-        LOG.write_text("")
         print(f"Setting up {prefix} (Python {platform.python_version()}); log: {LOG}", flush=True)
         python = prefix / "bin" / "python"
         run_logged(
@@ -182,44 +226,111 @@ def make_venv(prefix: Path, kind: str) -> None:
             sys.exit(status)
 
 
+def tell_of_gpus(prefix: Path) -> None:
+    """Says so if GPUs are here and the environment's operators were made where there was none."""
+    if read_stamp(prefix).get("operators") == CPU and not asked(os.environ) and gpus_here():
+        print(f"mmcv's operators here run on the CPU ONLY: {FOR_LATER}", flush=True)
+
+
 def install(label: str, arguments: list[str]) -> None:
     run_logged(
-        [sys.executable, *PIP, "install", *arguments],
+        [sys.executable, *PIP, "install", "--no-deps", *arguments],
         label=label,
         log=LOG,
         status=r"^(?:Collecting (\S+)|(Installing) collected)",
     )
 
 
+def install_locked(label: str, entries: Iterable[str]) -> None:
+    """Installs lines of the lock: files whose SHA-256 it names, and nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "requirements.txt"
+        file.write_text("".join(f"{entry}\n" for entry in entries))
+        install(label, ["--require-hashes", "--no-build-isolation", "-r", str(file)])
+
+
+def as_preferred(entry: str) -> str:
+    """A line of the lock with the build that pip prefers here: 2.13.0+cpu, say, for 2.13.0.
+
+    Left to itself with hashes, pip takes a file whose hash its index tells over one on the disk.
+    """
+    pin, *hashes = entry.split()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        install(
+            f"{pin}: which build", ["--dry-run", "--ignore-installed", "--report", str(report), pin]
+        )
+        (chosen,) = json.loads(report.read_text())["install"]
+    version = chosen["metadata"]["version"]
+    digest = chosen["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256")
+    if digest is not None and f"--hash=sha256:{digest}" not in hashes:
+        raise SetupError(
+            f"{chosen['download_info']['url']} is not locked: if you trust this build of "
+            f"{pin}, name it in requirements/other-builds.in and run tools/lock.py; or set "
+            "pip's indexes (pip config list) so that it finds PyPI's"
+        )
+    return " ".join([f"{pin.split('==')[0]}=={version}", *hashes])
+
+
+def torch_is_for_cuda() -> bool:
+    """Whether the installed torch asks for CUDA's libraries."""
+    from packaging.requirements import Requirement
+
+    needs = map(Requirement, importlib.metadata.requires("torch") or [])
+    here = [need.name for need in needs if need.marker is None or need.marker.evaluate()]
+    return any(name.startswith(OF_CUDA_TORCH) and name != "triton" for name in here)
+
+
+def remove_former(prefix: Path, kept: Iterable[str]) -> None:
+    """Removes what an earlier set-up of this environment installed and the lock has no more."""
+    stamp = read_stamp(prefix)
+    if not stamp:
+        return
+    # Stamps did not list packages while lyft-dataset-sdk was one of them.
+    former = {str(name) for name in stamp.get("packages", ["lyft-dataset-sdk"])} - set(kept)
+    installed = {canonical(entry.name) for entry in importlib.metadata.distributions()}
+    if gone := sorted(former & installed):
+        run_logged(
+            [sys.executable, *PIP, "uninstall", "--yes", *gone],
+            label=f"no longer used: {', '.join(gone)}",
+            log=LOG,
+            status=r"^(Uninstalling) ",
+        )
+
+
 def fill(kind: str) -> None:
-    """Installs the pinned packages and lzu itself into the running interpreter's environment."""
-    requirements = requirements_file(kind)
-    pins = read_pins(requirements)
+    """Installs the locked packages and lzu itself into the running interpreter's environment."""
+    lock = read_locked(requirements_file(kind))
+    remove_former(Path(sys.prefix), lock)
+    operators = None
     if kind == "report":
-        install("packages", ["--no-deps", "-r", str(requirements)])
+        install_locked("packages", lock.values())
     else:
-        first = [f"{name}=={pins[name]}" for name in FIRST]
-        # With dependencies: a CUDA build of torch names the CUDA libraries that it needs.
-        install("torch and build tools", ["-c", str(requirements), *first])
-        others = [f"{n}=={v}" for n, v in pins.items() if n not in FIRST and n != "onedl-mmcv"]
-        install("packages", ["--no-deps", "--no-build-isolation", *others])
+        lock["torch"] = as_preferred(lock["torch"])
+        install_locked("torch and build tools", [lock[name] for name in FIRST])
+        others = [entry for name, entry in lock.items() if name not in {*FIRST, PACKAGE}]
         importlib.invalidate_caches()
-        if importlib.util.find_spec("triton") is None:
-            install("triton", ["--no-deps", "-r", str(without_gpu())])
-        ensure_mmcv(pins["onedl-mmcv"], LOG)
-    install("lzu", ["--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+        others += read_locked(besides(torch_is_for_cuda())).values()
+        install_locked("packages", others)
+        operators = ensure_mmcv(lock[PACKAGE], LOG)
+    install("lzu", ["--no-build-isolation", "-e", str(ROOT)])
     run_logged(
-        [sys.executable, str(ROOT / "tools" / "verify_env.py"), kind],
+        [
+            sys.executable,
+            str(ROOT / "tools" / "verify_env.py"),
+            kind,
+            *([operators] * bool(operators)),
+        ],
         label="checking",
         log=LOG,
         status=r"^checked: (.*)",
     )
-    write_stamp(Path(sys.prefix), kind)
+    write_stamp(Path(sys.prefix), kind, operators)
 
 
-def write_stamp(prefix: Path, kind: str) -> None:
+def write_stamp(prefix: Path, kind: str, operators: str | None) -> None:
     partial = prefix / (STAMP + ".partial")
-    stamp = expected_stamp(kind, platform.python_version())
+    stamp = expected_stamp(kind, platform.python_version(), operators)
     partial.write_text(json.dumps(stamp, indent=2) + "\n")
     os.replace(partial, prefix / STAMP)
 
@@ -227,6 +338,8 @@ def write_stamp(prefix: Path, kind: str) -> None:
 def check_is_environment() -> None:
     if sys.prefix == sys.base_prefix and not (Path(sys.prefix) / "conda-meta").exists():
         raise SetupError(f"{sys.executable} is not in a virtual or conda environment")
+    if importlib.util.find_spec("pip") is None:
+        raise SetupError(f"{sys.executable} has no pip: install it in this environment first")
 
 
 def main() -> None:
@@ -234,10 +347,11 @@ def main() -> None:
     parser.add_argument("--here", action="store_true", help="fill the running environment")
     parser.add_argument("--kind", choices=sorted(NEEDED_GB), default="harness")
     arguments = parser.parse_args()
-    LOG.parent.mkdir(exist_ok=True)
     try:
+        LOG.parent.mkdir(exist_ok=True)
         if arguments.here:
             check_is_environment()
+            check_machine(Path(sys.prefix), arguments.kind)
             fill(arguments.kind)
         else:
             suffix = "" if arguments.kind == "harness" else f"-{arguments.kind}"

@@ -7,12 +7,13 @@ import fcntl
 import os
 import random
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -23,13 +24,15 @@ from lzu.errors import UserError
 def gpus_for(processes: int, launcher: str = "none") -> Iterator[None]:
     """Hold one GPU a process until the block ends, by CUDA_VISIBLE_DEVICES; nothing on a CPU.
 
-    Slurm has chosen already, and so has torchrun's parent (`launcher`). Otherwise a file lock for
-    each device, which the kernel frees when the process dies, keeps jobs apart: Snakemake counts
-    GPUs on one machine but does not say which job has which. Waits until enough are free.
+    A file lock for each device, which the kernel frees when the process dies, keeps jobs apart:
+    Snakemake counts GPUs on one machine, or in one allocation of a batch system, but does not say
+    which job has which. Waits until enough are free. A batch system's own choice stands: what it
+    leaves in CUDA_VISIBLE_DEVICES is all that there is to take. torchrun's parent has chosen
+    already (`launcher`).
 
-    Raises UserError if there are fewer GPUs than processes.
+    Raises UserError if there are fewer GPUs than processes, or locks cannot be kept safely.
     """
-    if launcher != "none" or "SLURM_JOB_ID" in os.environ:
+    if launcher != "none":
         yield
         return
     devices = visible_gpus()
@@ -82,19 +85,55 @@ def train_together(processes: int, arguments: list[str]) -> None:
 
 def _try_locks(devices: list[str], count: int, locks: ExitStack) -> list[str]:
     held: list[str] = []
+    names = _physical_names(devices)
     for device in devices:
-        if len(held) < count and _lock(device, locks):
+        if len(held) < count and _lock(names[device], locks):
             held.append(device)
     return held
 
 
+def _physical_names(devices: list[str]) -> dict[str, str]:
+    """Device -> what it is called on the whole machine: its UUID, or itself if that is not known.
+
+    Batch systems that hide the GPUs of others number each allocation's from 0.
+    """
+    command = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
+    if shutil.which(command[0]) is None:
+        return {device: device for device in devices}
+    listed = subprocess.run(command, capture_output=True, text=True).stdout
+    rows = (line.split(", ") for line in listed.splitlines() if ", " in line)
+    known = {index.strip(): uuid.strip() for index, uuid in rows}
+    return {device: known.get(device, device) for device in devices}
+
+
 def _lock(device: str, locks: ExitStack) -> bool:
-    name = f"lzu-{os.getuid()}-gpu{device.replace('/', '_')}.lock"
-    file = (Path(tempfile.gettempdir()) / name).open("w")
+    path = _lock_folder() / f"gpu{device.replace('/', '_')}.lock"
+    try:
+        # Neither followed nor emptied: what lies there need not be ours.
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise UserError(
+            f"{path}: no lock for a GPU can be kept there ({error.strerror}); remove it"
+        ) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
+        os.close(file)
         return False
-    locks.callback(file.close)
+    locks.callback(os.close, file)
     return True
+
+
+def _lock_folder() -> Path:
+    """This user's own folder in the shared temporary one; UserError if others could write to it."""
+    folder = Path(tempfile.gettempdir()) / f"lzu-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    state = folder.lstat()
+    own = stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid()
+    if not own or state.st_mode & 0o077:
+        raise UserError(
+            f"{folder}: GPUs are locked in there, and it is no folder of this user's alone (mode "
+            "700); remove it, or set TMPDIR to another folder on every job of this machine"
+        )
+    return folder

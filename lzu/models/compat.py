@@ -1,7 +1,9 @@
 """Bridges between versions of the OpenMMLab packages, in one place."""
 
+import importlib.util
 import os
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -59,15 +61,58 @@ def _presented(module: ModuleType, version: str) -> Iterator[None]:
         module.__version__ = real
 
 
-def import_mmdet3d() -> ModuleType:
-    """Import mmdet3d 1.4, whose `__init__` refuses mmcv >= 2.2 and mmdet >= 3.4.
+# What mmdet3d's evaluation takes from the toolkit of a data set that is not used here, and whose
+# terms (CC BY-NC-SA) are not this project's.
+_OF_LYFT = {
+    "lyft_dataset_sdk.eval.detection.mAP_evaluation": (
+        "Box3D",
+        "get_ap",
+        "get_class_names",
+        "get_ious",
+        "group_by_key",
+        "wrap_in_box",
+    ),
+    "lyft_dataset_sdk.lyftdataset": ("LyftDataset",),
+    "lyft_dataset_sdk.utils.data_classes": ("Box",),
+}
 
-    The newer ones of the maintained fork work; they present the newest accepted versions during
-    this one import.
+
+def _not_installed(*args: Any, **kwargs: Any) -> None:
+    raise ImportError("lyft-dataset-sdk is needed for Lyft's data, and is not installed")
+
+
+@contextmanager
+def _without_lyft() -> Iterator[None]:
+    """Let what asks for lyft-dataset-sdk be imported without it within the block."""
+    if importlib.util.find_spec("lyft_dataset_sdk") is not None:
+        yield
+        return
+    standing_in: dict[str, ModuleType] = {}
+    for name, members in _OF_LYFT.items():
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            whole = ".".join(parts[:end])
+            standing_in.setdefault(whole, ModuleType(whole))
+        vars(standing_in[name]).update(dict.fromkeys(members, _not_installed))
+    sys.modules.update(standing_in)
+    try:
+        yield
+    finally:
+        for name in standing_in:
+            del sys.modules[name]
+
+
+def import_mmdet3d() -> ModuleType:
+    """Import mmdet3d 1.4 with its evaluation, which asks for what is not here.
+
+    Its `__init__` refuses mmcv >= 2.2 and mmdet >= 3.4. The newer ones of the maintained fork work;
+    they present the newest accepted versions during this one import. Its evaluation, which its
+    registries import sooner or later, asks for lyft-dataset-sdk, whatever the data set.
     """
     import mmcv
     import mmdet
 
-    with _presented(mmcv, "2.1.0"), _presented(mmdet, "3.3.0"):
+    with _presented(mmcv, "2.1.0"), _presented(mmdet, "3.3.0"), _without_lyft():
         import mmdet3d
+        import mmdet3d.evaluation
     return mmdet3d

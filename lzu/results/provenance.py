@@ -96,7 +96,8 @@ def git_state(
 ) -> tuple[str | None, bool | None]:
     """Commit and whether the working tree differs from it; (None, None) if not a repository's root.
 
-    By default it is asked of the repository that this package lies in.
+    By default it is asked of the repository that this package lies in. New files in `config/` are
+    no difference: a suite of one's own is no code, and what it says stands in the results' stamps.
 
     The root itself is asked for, so that a copy of the code inside another repository is not given
     that repository's commit.
@@ -107,7 +108,9 @@ def git_state(
         return None, None
     commit = _output_of(["git", "-C", str(root), "rev-parse", "--verify", "HEAD"])
     changes = _output_of(["git", "-C", str(root), "status", "--porcelain"])
-    return commit, None if changes is None else bool(changes)
+    if changes is None:
+        return commit, None
+    return commit, any(not line.startswith("?? config/") for line in changes.splitlines())
 
 
 def package_versions() -> dict[str, str]:

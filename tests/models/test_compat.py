@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -63,3 +65,42 @@ def test_mmdet3d_imports_beside_the_fork_and_versions_are_put_back():
     before = mmcv.__version__, mmdet.__version__
     assert import_mmdet3d().__version__.startswith("1.4")
     assert (mmcv.__version__, mmdet.__version__) == before
+
+
+WITHOUT_LYFT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "lyft_dataset_sdk":
+            raise ModuleNotFoundError(name)
+
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name.startswith("lyft") else found(name, *a)
+sys.meta_path.insert(0, Absent())
+from lzu.models.compat import import_mmdet3d
+
+import_mmdet3d()
+from mmdet3d.models.detectors import FCOSMono3D
+from mmdet3d.registry import METRICS, MODELS
+
+left = [name for name in sys.modules if name.startswith("lyft")]
+print(left, METRICS.get("NuScenesMetric").__name__)
+try:
+    sys.modules["mmdet3d.evaluation.functional.lyft_eval"].get_ap()
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_mmdet3d_and_its_evaluation_need_no_lyft_dataset_sdk():
+    pytest.importorskip("nuscenes")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", WITHOUT_LYFT], capture_output=True, text=True
+    )
+    lines = done.stdout.splitlines()[-2:]
+    assert lines == [
+        "[] NuScenesMetric",
+        "lyft-dataset-sdk is needed for Lyft's data, and is not installed",
+    ], done.stderr

@@ -57,6 +57,35 @@ def test_changes_make_the_tree_dirty(repository):
     assert git_state(repository)[1] is True
 
 
+def test_a_suite_of_one_s_own_is_no_change_of_the_code(repository):
+    (repository / "config").mkdir()
+    (repository / "config" / "demo.yaml").write_text("suite: demo\n")
+    git(repository, "add", "config")
+    git(repository, "commit", "-q", "-m", "second")
+    (repository / "config" / "mine.yaml").write_text("suite: mine\n")
+    assert git_state(repository)[1] is False
+    (repository / "config" / "demo.yaml").write_text("suite: changed\n")
+    assert git_state(repository)[1] is True
+
+
+def test_new_code_beside_a_suite_of_one_s_own_is_a_change(repository):
+    (repository / "config").mkdir()
+    (repository / "config" / "mine.yaml").write_text("suite: mine\n")
+    (repository / "more.py").write_text("b = 1\n")
+    assert git_state(repository)[1] is True
+
+
+@pytest.mark.parametrize("linked", ["data", ".venv", ".venv-report", "results/demo", "logs"])
+def test_a_link_in_a_folder_s_place_is_no_change(repository, linked, request):
+    rules = (request.config.rootpath / ".gitignore").read_text()
+    (repository / ".gitignore").write_text(rules)
+    git(repository, "add", ".gitignore")
+    git(repository, "commit", "-q", "-m", "rules")
+    (repository / linked).parent.mkdir(exist_ok=True)
+    (repository / linked).symlink_to(repository.parent)
+    assert git_state(repository)[1] is False
+
+
 def test_another_repositorys_commit_is_not_ours(repository):
     inner = repository / "copy"
     inner.mkdir()

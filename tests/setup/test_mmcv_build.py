@@ -1,16 +1,17 @@
-"""The compiled operators work, and the wheel cache hands out the right wheel to everyone."""
+"""The compiled operators work, and what they are compiled for is what was asked for."""
 
-import threading
-import time
+import tarfile
 from pathlib import Path
 
 import build_mmcv
+import cuda_choice
 import pytest
 from console import SetupError
 
-CPU = {"torch": "2.13.0+cpu", "cuda": None, "visible": False, "cuda_home": None, "capability": None}
-GPU = {**CPU, "torch": "2.13.0", "cuda": "13.0", "visible": True, "cuda_home": "/usr/local/cuda"}
+CPU = {"torch": "2.13.0+cpu", "cuda": None, "visible": False, "nvcc": None, "capability": None}
+GPU = {**CPU, "torch": "2.13.0", "cuda": "13.0", "visible": True, "nvcc": "13.0"}
 GPU["capability"] = "9.0"
+LOGIN_NODE = {**GPU, "visible": False, "nvcc": None, "capability": None}
 
 
 def key(probe, version="2.3.6", environ=None) -> str:
@@ -30,7 +31,7 @@ def test_key_separates_what_the_wheel_depends_on(monkeypatch) -> None:
         key(CPU, version="2.3.7"),
         key({**CPU, "torch": "2.12.0+cpu"}),
         key(GPU),
-        key({**GPU, "cuda": "12.9"}),
+        key({**GPU, "cuda": "12.9", "nvcc": "12.9"}),
         key({**GPU, "capability": "8.0"}),
         key(GPU, environ={"FORCE_CUDA": "0"}),
     }
@@ -39,75 +40,81 @@ def test_key_separates_what_the_wheel_depends_on(monkeypatch) -> None:
     assert all("/" not in name and " " not in name for name in keys)
 
 
-def test_given_architectures_win_over_the_visible_gpu() -> None:
-    cuda = build_mmcv.cuda_environment(GPU, {"TORCH_CUDA_ARCH_LIST": "8.0;9.0"})
-    assert cuda == {"FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": "8.0;9.0"}
+@pytest.mark.parametrize(
+    ("probe", "environ", "expected"),
+    [
+        (CPU, {}, "cpu"),
+        (CPU, {"FORCE_CUDA": "0"}, "cpu"),
+        (GPU, {}, "cuda 9.0"),
+        (GPU, {"FORCE_CUDA": "0"}, "cpu"),
+        (GPU, {"TORCH_CUDA_ARCH_LIST": "8.0;9.0"}, "cuda 8.0;9.0"),
+        (LOGIN_NODE, {}, "cpu"),
+        (
+            {**LOGIN_NODE, "nvcc": "13.1"},
+            {"FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": "9.0"},
+            "cuda 9.0",
+        ),
+    ],
+)
+def test_operators_are_built_for_what_is_asked_for_or_here(probe, environ, expected) -> None:
+    cuda = cuda_choice.cuda_environment(probe, environ)
+    assert cuda_choice.operators(cuda) == expected
+    # mmcv's own set-up looks at the visible GPUs as well
+    assert (cuda.get("CUDA_VISIBLE_DEVICES") == "") is (expected == "cpu")
 
 
-def test_cuda_torch_without_gpu_and_nvcc_builds_for_the_cpu() -> None:
-    probe = {**GPU, "visible": False, "cuda_home": None, "capability": None}
-    assert build_mmcv.cuda_environment(probe, {}) == {"FORCE_CUDA": "0"}
+@pytest.mark.parametrize(
+    ("probe", "environ", "said"),
+    [
+        (CPU, {"FORCE_CUDA": "1"}, r"torch 2\.13\.0\+cpu is a build for the CPU"),
+        (CPU, {"FORCE_CUDA": "on"}, "FORCE_CUDA=on: say 1"),
+        ({**GPU, "nvcc": None}, {}, "a GPU is visible, but nvcc is missing"),
+        (LOGIN_NODE, {"FORCE_CUDA": "1"}, "FORCE_CUDA=1, but nvcc is missing"),
+        ({**LOGIN_NODE, "nvcc": "13.0"}, {}, "set TORCH_CUDA_ARCH_LIST"),
+        ({**GPU, "nvcc": "12.9"}, {}, "nvcc is of CUDA 12.9 and torch of CUDA 13.0"),
+    ],
+)
+def test_what_cannot_be_built_is_an_error(probe, environ, said) -> None:
+    with pytest.raises(SetupError, match=said):
+        cuda_choice.cuda_environment(probe, environ)
 
 
-def test_gpu_without_nvcc_is_an_error() -> None:
-    with pytest.raises(SetupError, match="nvcc is missing"):
-        build_mmcv.cuda_environment({**GPU, "cuda_home": None}, {})
+def test_operators_for_the_cpu_alone_are_said_where_nobody_asked_for_them() -> None:
+    assert "CPU ONLY" in cuda_choice.told(LOGIN_NODE, "cpu", {})
+    assert "FORCE_CUDA=1 TORCH_CUDA_ARCH_LIST" in cuda_choice.told(LOGIN_NODE, "cpu", {})
+    assert "as FORCE_CUDA=0 asks" in cuda_choice.told(LOGIN_NODE, "cpu", {"FORCE_CUDA": "0"})
+    assert "for CUDA 13.0 (GPUs of 9.0)" in cuda_choice.told(GPU, "cuda 9.0", {})
 
 
-def test_nvcc_without_gpu_asks_for_architectures() -> None:
-    with pytest.raises(SetupError, match="TORCH_CUDA_ARCH_LIST"):
-        build_mmcv.cuda_environment({**GPU, "visible": False, "capability": None}, {})
+@pytest.mark.parametrize("built", [True, False])
+def test_the_check_is_of_what_was_asked_for(monkeypatch, built: bool) -> None:
+    import mmcv.ops
+    import verify_env
+
+    told = "13.0" if built else "not available"
+    monkeypatch.setattr(mmcv.ops, "get_compiling_cuda_version", lambda: told)
+    verify_env.check_built_for("cuda 9.0" if built else "cpu")
+    with pytest.raises(SystemExit, match="was to be built for"):
+        verify_env.check_built_for("cpu" if built else "cuda 9.0")
 
 
-def test_cache_place_follows_the_environment() -> None:
-    assert build_mmcv.cache_root({"LZU_CACHE": "/a", "XDG_CACHE_HOME": "/b"}) == Path("/a")
-    assert build_mmcv.cache_root({"XDG_CACHE_HOME": "/b"}) == Path("/b/lzu")
-    assert build_mmcv.cache_root({}) == Path.home() / ".cache" / "lzu"
+@pytest.mark.parametrize("filters", [True, False])
+def test_source_is_unpacked_by_a_python_without_filters_too(tmp_path, monkeypatch, filters) -> None:
+    """Python 3.11.0 to 3.11.3, such as Debian 12's, have none."""
+    if not filters:
+        monkeypatch.delattr(tarfile, "data_filter")
 
+        def extractall(self, path, **options):
+            assert options == {}
+            self.extract("mmcv/setup.py", path)
 
-def test_two_set_ups_at_once_build_one_wheel(tmp_path: Path) -> None:
-    built = []
-    results = []
-
-    def build(scratch: Path) -> Path:
-        built.append(scratch)
-        time.sleep(0.2)
-        wheel = scratch / "mmcv.whl"
-        wheel.write_bytes(b"wheel")
-        return wheel
-
-    def ask() -> None:
-        results.append(build_mmcv.cached_wheel(tmp_path / "key", build))
-
-    threads = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(built) == 1
-    assert sorted(reused for _, reused in results) == [False, True, True]
-    assert {path.read_bytes() for path, _ in results} == {b"wheel"}
-
-
-def test_failed_build_leaves_no_wheel(tmp_path: Path) -> None:
-    def fail(scratch: Path) -> Path:
-        raise SetupError("no")
-
-    with pytest.raises(SetupError):
-        build_mmcv.cached_wheel(tmp_path / "key", fail)
-    assert list(tmp_path.rglob("*.whl*")) == []
-
-
-def test_half_copied_wheel_is_not_handed_out(tmp_path: Path) -> None:
-    (tmp_path / "key").mkdir()
-    (tmp_path / "key" / "mmcv.whl.partial").write_bytes(b"wh")
-
-    def build(scratch: Path) -> Path:
-        (scratch / "mmcv.whl").write_bytes(b"wheel")
-        return scratch / "mmcv.whl"
-
-    wheel, reused = build_mmcv.cached_wheel(tmp_path / "key", build)
-    assert (wheel.read_bytes(), reused) == (b"wheel", False)
+        monkeypatch.setattr(tarfile.TarFile, "extractall", extractall)
+    (tmp_path / "mmcv").mkdir()
+    (tmp_path / "mmcv" / "setup.py").write_text("pass\n")
+    with tarfile.open(tmp_path / "mmcv.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "mmcv", "mmcv")
+    source = build_mmcv.unpack(tmp_path / "mmcv.tar.gz", tmp_path / "source")
+    assert (source / "setup.py").read_text() == "pass\n"
 
 
 def test_merged_sources_hold_every_file_once(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """What stops a set-up says so in one line, before anything is made."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import setup_env
@@ -45,16 +47,54 @@ def one_line(result: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_missing_compiler(clone: Path, tmp_path: Path) -> None:
-    path = commands(tmp_path / "bin", "dirname")
+    path = commands(tmp_path / "bin", "dirname", *setup_env.COMMANDS)
     message = one_line(set_up(clone, path, LZU_PYTHON=sys.executable))
     assert "no C++ compiler (c++)" in message
     assert not (clone / ".venv").exists()
 
 
 def test_compiler_that_does_not_compile(clone: Path, tmp_path: Path) -> None:
-    path = commands(tmp_path / "bin", "dirname", "false")
+    path = commands(tmp_path / "bin", "dirname", "false", *setup_env.COMMANDS)
     message = one_line(set_up(clone, path, LZU_PYTHON=sys.executable, CXX="false"))
     assert "false cannot compile" in message
+    assert not (clone / ".venv").exists()
+
+
+@pytest.mark.parametrize(("missing", "package"), sorted(setup_env.COMMANDS.items()))
+def test_missing_command(clone: Path, tmp_path: Path, missing: str, package: str) -> None:
+    present = [name for name in setup_env.COMMANDS if name != missing]
+    path = commands(tmp_path / "bin", "dirname", *present)
+    message = one_line(set_up(clone, path, LZU_PYTHON=sys.executable))
+    assert f"no {missing} on the PATH" in message
+    assert f"apt install {package})" in message
+    assert not (clone / ".venv").exists()
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_environment_that_is_a_link_is_left_alone(clone, tmp_path: Path, filled: bool) -> None:
+    """It may be another checkout's, made by its set-up, and out of date only here."""
+    theirs = tmp_path / "other" / ".venv"
+    (theirs / "lib").mkdir(parents=True)
+    (theirs / setup_env.MARK).touch()
+    if filled:
+        (theirs / "pyvenv.cfg").write_text("home = /usr\n")
+        (theirs / "lib" / "package.py").write_text("theirs")
+    before = sorted(path.relative_to(theirs) for path in theirs.rglob("*"))
+    (clone / ".venv").symlink_to(theirs)
+    path = commands(tmp_path / "bin", "dirname", *setup_env.COMMANDS)
+    message = one_line(set_up(clone, path, LZU_PYTHON=sys.executable))
+    assert f"{clone / '.venv'} is a link to {theirs}" in message
+    assert sorted(path.relative_to(theirs) for path in theirs.rglob("*")) == before
+    assert (clone / ".venv").is_symlink()
+
+
+def test_nothing_is_downloaded_with_a_choice_that_must_fail(clone: Path, tmp_path: Path) -> None:
+    path = commands(tmp_path / "bin", "dirname", *setup_env.COMMANDS)
+    empty = {"LZU_PYTHON": sys.executable, "CUDA_HOME": str(tmp_path)}
+    message = one_line(set_up(clone, path, FORCE_CUDA="1", **empty))
+    assert "FORCE_CUDA=1, but nvcc is missing" in message
+    message = one_line(set_up(clone, path, FORCE_CUDA="yes", **empty))
+    assert "FORCE_CUDA=yes: say 1" in message
     assert not (clone / ".venv").exists()
 
 
@@ -107,7 +147,9 @@ def stamped(tmp_path: Path, monkeypatch) -> Path:
     prefix = tmp_path / ".venv"
     (prefix / "bin").mkdir(parents=True)
     (prefix / "bin" / "python").symlink_to(sys.executable)
-    setup_env.write_stamp(prefix, "harness")
+    monkeypatch.delenv("FORCE_CUDA", raising=False)
+    monkeypatch.delenv("TORCH_CUDA_ARCH_LIST", raising=False)
+    setup_env.write_stamp(prefix, "harness", "cpu")
     return prefix
 
 
@@ -137,11 +179,68 @@ def test_half_written_stamp_is_not_current(stamped: Path) -> None:
 )
 def test_changed_sources_are_not_current(stamped, clone, file, old, new, monkeypatch) -> None:
     monkeypatch.setattr(setup_env, "ROOT", clone)
-    setup_env.write_stamp(stamped, "harness")
+    setup_env.write_stamp(stamped, "harness", "cpu")
     assert setup_env.is_current(stamped, "harness")
     text = (clone / file).read_text()
     (clone / file).write_text(text.replace(old, new, 1))
     assert not setup_env.is_current(stamped, "harness")
+
+
+@pytest.mark.parametrize(
+    ("built", "asked", "current"),
+    [
+        ("cpu", {}, True),
+        ("cpu", {"FORCE_CUDA": "0"}, True),
+        ("cpu", {"FORCE_CUDA": "1"}, False),
+        ("cuda 9.0", {}, True),
+        ("cuda 9.0", {"FORCE_CUDA": "0"}, False),
+        ("cuda 9.0", {"FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": "9.0"}, True),
+        ("cuda 9.0", {"FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": "8.0"}, False),
+    ],
+)
+def test_other_operators_than_asked_for_are_not_current(
+    stamped, built, asked, current, monkeypatch
+):
+    setup_env.write_stamp(stamped, "harness", built)
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    assert setup_env.is_current(stamped, "harness") is current
+
+
+def test_what_the_lock_has_no_more_is_removed(stamped: Path, monkeypatch) -> None:
+    """Of what this set-up installed: what a person added stays."""
+    ran = []
+    monkeypatch.setattr(setup_env, "run_logged", lambda command, **_: ran.append(command))
+    distributions = [SimpleNamespace(name=name) for name in ("numpy", "Old_Toolkit", "ours")]
+    monkeypatch.setattr(setup_env.importlib.metadata, "distributions", lambda: distributions)
+    stamp = json.loads((stamped / setup_env.STAMP).read_text())
+    stamp["packages"] = ["numpy", "old-toolkit", "gone-already"]
+    (stamped / setup_env.STAMP).write_text(json.dumps(stamp))
+    setup_env.remove_former(stamped, ["numpy"])
+    assert [command[-2:] for command in ran] == [["--yes", "old-toolkit"]]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_build_that_pip_prefers_is_installed_if_it_is_locked(monkeypatch, known: bool) -> None:
+    def install(label: str, arguments: list[str]) -> None:
+        chosen = {
+            "metadata": {"version": "2.13.0+cpu"},
+            "download_info": {
+                "url": "file:///wheels/torch.whl",
+                "archive_info": {"hashes": {"sha256": "aa"}},
+            },
+        }
+        Path(arguments[arguments.index("--report") + 1]).write_text(
+            json.dumps({"install": [chosen]})
+        )
+
+    monkeypatch.setattr(setup_env, "install", install)
+    entry = f"torch==2.13.0 --hash=sha256:{'aa' if known else 'bb'} --hash=sha256:cc"
+    if known:
+        assert setup_env.as_preferred(entry) == entry.replace("2.13.0", "2.13.0+cpu")
+    else:
+        with pytest.raises(SetupError, match=r"torch\.whl is not locked: .*other-builds\.in"):
+            setup_env.as_preferred(entry)
 
 
 def test_moved_clone_is_not_current(stamped: Path, clone: Path, monkeypatch) -> None:
