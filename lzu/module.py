@@ -8,12 +8,14 @@ from torch import Tensor, nn
 
 from lzu.core import fused
 from lzu.core.containers import tensors_of, with_tensors
-from lzu.core.lattice import Extent, as_buffer, as_size, content_extent, restore_precision
+from lzu.core.lattice import Region, as_buffer, as_size, content_region, restore_precision
 from lzu.core.memory import has_values, is_eager
 from lzu.core.pyramid import unzoom_levels
 from lzu.core.warp import Warp
 
 Features = TypeVar("Features", bound=Tensor | Sequence[Any] | Mapping[Any, Any])
+Offset = float | tuple[float, float]
+Offsets = Offset | list[Offset]
 Levels = Literal["exact", "downsampled"]
 Backend = Literal["torch", "triton"]
 
@@ -114,6 +116,7 @@ class ZoomUnzoom(nn.Module):
         warp: Warp,
         *,
         strides: float | Sequence[float] | None = None,
+        offsets: Offsets = 0.0,
     ) -> Features:
         """Return the features of zoomed images in uniform geometry, each of its own size.
 
@@ -123,27 +126,27 @@ class ZoomUnzoom(nn.Module):
             strides: pixels of the zoomed image per cell of each map, in their order: content ends
                 at cell (size - 1) / stride, and padding beyond stays in its place. If None, the
                 corners of every map lie on those of the zoomed image.
+            offsets: the pixel of the zoomed image at which cell 0 sits, so that cell i sits at
+                stride * i + offset: a number; two (y, x), for all maps; or a list with one or the
+                other for each map. 0 for a ResNet's, (stride - 1) / 2 for patches and unpadded
+                pooling: `lzu.core.lattice.content_region` says how to find one's own, and why it
+                matters.
 
         Returns:
             The same kind of container, with the same keys: see `lzu.core.containers`.
 
         Raises:
             TypeError: something in a container is neither tensor nor container.
-            ValueError: as many strides as feature maps are needed; else as `Warp.unzoom`.
+            ValueError: as many strides, and offsets in a list, as feature maps are needed; offsets
+                need strides; else as `Warp.unzoom`.
         """
         levels = tensors_of(features)
-        if strides is None:
-            extents: list[Extent | None] = [None] * len(levels)
-        else:
-            strides = [strides] if isinstance(strides, (int, float)) else list(strides)
-            if len(strides) != len(levels):
-                raise ValueError(f"{len(levels)} feature maps, but {len(strides)} strides")
-            extents = [content_extent(self.size, stride) for stride in strides]
+        regions = self._regions(len(levels), strides, offsets)
         if self.backend == "triton":
-            unzoomed = fused.unzoom(warp, levels, extents)
+            unzoomed = fused.unzoom(warp, levels, regions)
         else:
             finest = self.size if self.levels == "downsampled" else None
-            unzoomed = unzoom_levels(levels, warp, extents=extents, finest=finest)
+            unzoomed = unzoom_levels(levels, warp, extents=regions, finest=finest)
         restored: Features = with_tensors(features, iter(unzoomed))
         return restored
 
@@ -151,9 +154,15 @@ class ZoomUnzoom(nn.Module):
         """Do as `zoom`."""
         return self.zoom(images, *inputs)
 
-    def wrap(self, model: nn.Module, *, strides: float | Sequence[float] | None = None) -> "Zoomed":
+    def wrap(
+        self,
+        model: nn.Module,
+        *,
+        strides: float | Sequence[float] | None = None,
+        offsets: Offsets = 0.0,
+    ) -> "Zoomed":
         """Return unzoom(model(zoom(images))) as a module; see `Zoomed`."""
-        return Zoomed(self, model, strides=strides)
+        return Zoomed(self, model, strides=strides, offsets=offsets)
 
     def extra_repr(self) -> str:
         kind = "fixed" if self.is_fixed else "learned" if self._parameters else "adaptive"
@@ -161,6 +170,22 @@ class ZoomUnzoom(nn.Module):
             f"{kind}, size={self.size}, fwhm={self.fwhm:g}, separable={self.separable}, "
             f"anti_crop={self.anti_crop}, levels={self.levels}, backend={self.backend}"
         )
+
+    def _regions(
+        self, count: int, strides: float | Sequence[float] | None, offsets: Offsets
+    ) -> list[Region | None]:
+        """Return the content region of each of `count` maps, as `unzoom` is told of it."""
+        by_map = list(offsets) if isinstance(offsets, list) else [offsets] * count
+        if len(by_map) != count:
+            raise ValueError(f"{count} feature maps, but {len(by_map)} offsets")
+        if strides is None:
+            if offsets != 0:
+                raise ValueError("offsets are in pixels of the zoomed image, and need strides")
+            return [None] * count
+        strides = [strides] if isinstance(strides, (int, float)) else list(strides)
+        if len(strides) != count:
+            raise ValueError(f"{count} feature maps, but {len(strides)} strides")
+        return [content_region(self.size, *one) for one in zip(strides, by_map, strict=True)]
 
     def _make_warp(self, saliency: Tensor, check: bool | None = None) -> Warp:
         make = fused.from_saliency if self.backend == "triton" else Warp.from_saliency
@@ -216,7 +241,7 @@ class Zoomed(nn.Module):
         lens: the zoom.
         model: maps images (B, C, H, W) to features: a tensor, or a list, tuple or mapping of
             tensors (B, C', H', W').
-        strides: as in `ZoomUnzoom.unzoom`.
+        strides, offsets: as in `ZoomUnzoom.unzoom`.
 
     >>> backbone = nn.Conv2d(3, 8, 3, stride=4, padding=1)
     >>> lens = ZoomUnzoom(torch.rand(1, 1, 31, 51) + 0.1, size=(64, 96))
@@ -230,14 +255,17 @@ class Zoomed(nn.Module):
         model: nn.Module,
         *,
         strides: float | Sequence[float] | None = None,
+        offsets: Offsets = 0.0,
     ) -> None:
         super().__init__()
-        self.lens, self.model, self.strides = lens, model, strides
+        self.lens, self.model, self.strides, self.offsets = lens, model, strides, offsets
 
     def forward(self, images: Tensor, *inputs: Any) -> Any:
         """Return unzoom(model(zoom(images))); `inputs` go to a callable saliency."""
         zoomed, warp = self.lens.zoom(images, *inputs)
-        return self.lens.unzoom(self.model(zoomed), warp, strides=self.strides)
+        return self.lens.unzoom(
+            self.model(zoomed), warp, strides=self.strides, offsets=self.offsets
+        )
 
 
 def _is_comparable(saliency: Tensor) -> bool:

@@ -71,7 +71,10 @@ class Tiles:
 
     @classmethod
     def of(
-        cls, ringed: Tensor, scale: tuple[float, float] = (1.0, 1.0), low: float = 0.0
+        cls,
+        ringed: Tensor,
+        scale: tuple[float, float] = (1.0, 1.0),
+        low: tuple[float, float] = (0.0, 0.0),
     ) -> "Tiles":
         """Return the tiles of a ringed lattice (B, h + 2, w + 2, 2).
 
@@ -87,7 +90,8 @@ class Tiles:
         p2 = torch.where(turned, bottom_right - top_right, bottom_left - top_left)
         step = scale[0] / (columns - 2), scale[1] / (rows - 2)
         place = _indices(rows, columns, ringed.dtype, ringed.device) + turned.to(ringed.dtype)
-        place = place * pair(*step, ringed.dtype, ringed.device) + low
+        place = place * pair(*step, ringed.dtype, ringed.device)
+        place = place + pair(*low, ringed.dtype, ringed.device)
         values = torch.cat((p0, p1, p2 / 2, p3 / 2, place), dim=-1)
         table = values.flatten(0, 2).transpose(0, 1).contiguous()
         return cls(table, step, rows * columns)

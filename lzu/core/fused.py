@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lzu import kernels
-from lzu.core.lattice import Extent, Size, as_extent
+from lzu.core.lattice import Region, Size, as_region
 from lzu.core.memory import is_compiling
 from lzu.core.pyramid import unzoom_levels
 from lzu.core.resample import sample
@@ -45,20 +45,23 @@ def zoom(warp: Warp, images: Tensor, size: Size) -> Tensor:
     return warp.zoom(images, size)
 
 
-def unzoom(warp: Warp, levels: Sequence[Tensor], extents: Sequence[Extent | None]) -> list[Tensor]:
+def unzoom(warp: Warp, levels: Sequence[Tensor], regions: Sequence[Region | None]) -> list[Tensor]:
     """Do as `Warp.unzoom` for every level; a separable warp takes one launch for all.
 
-    A nonseparable one takes two to invert it for each level, besides the sampling.
+    A nonseparable one takes two to invert it for each level, besides the sampling. The kernels have
+    the first cell at the content's beginning; other regions are PyTorch's work.
     """
     nodes = warp.nodes
     plane_crops = warp.crops and not warp.is_separable  # whose mask is PyTorch's work anyway
-    if plane_crops or _by_torch(*levels, nodes.x, nodes.y):
-        return unzoom_levels(levels, warp, extents=extents)
+    shifted = any(region is not None and any(region.origin) for region in regions)
+    if shifted or plane_crops or _by_torch(*levels, nodes.x, nodes.y):
+        return unzoom_levels(levels, warp, extents=regions)
+    extents = [None if region is None else region.extent for region in regions]
     if isinstance(nodes, SeparableNodes):
         return kernels.unzoom(levels, nodes.x, nodes.y, extents, crops=warp.crops)
     unzoomed = []
     for level, extent in zip(levels, extents, strict=True):
         size = (level.shape[2], level.shape[3])
-        grid = kernels.nonseparable_inverse(nodes.grid, size, as_extent(extent, size))
+        grid = kernels.nonseparable_inverse(nodes.grid, size, as_region(extent, size).extent)
         unzoomed.append(sample(level, grid, name="features"))
     return unzoomed

@@ -46,3 +46,8 @@ def find_tiles(nodes: Tensor, points: Tensor) -> Tensor:
 def in_range(nodes: Tensor, points: Tensor) -> Tensor:
     """Return whether points (B, N) are in the range of T along one axis, ends included."""
     return (points >= nodes[:, :1]) & (points <= nodes[:, -1:])
+
+
+def in_padding(cells: Tensor) -> Tensor:
+    """Return whether content coordinates are outside of the content, where nothing is warped."""
+    return (cells < 0) | (cells > 1)

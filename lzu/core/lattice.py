@@ -7,6 +7,7 @@ Sizes are (height, width); points are (x, y).
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,20 @@ from lzu.core.memory import constant
 
 Size = tuple[int, int]
 Extent = tuple[float, float]
+
+
+class Region(NamedTuple):
+    """The content region of a map, along y and along x.
+
+    Cell i of an axis lies at content coordinate (i + origin) / extent.
+
+    Attributes:
+        extent: the content's length in cells; it may be fractional.
+        origin: how far inside of the content cell 0 lies, in cells.
+    """
+
+    extent: Extent
+    origin: Extent = (0.0, 0.0)
 
 
 def as_size(size: Sequence[int], name: str = "size", minimum: int = 2) -> Size:
@@ -35,8 +50,22 @@ def as_size(size: Sequence[int], name: str = "size", minimum: int = 2) -> Size:
     return height, width
 
 
+def as_region(extent: "Sequence[float] | Region | None", size: Size) -> Region:
+    """Return the content region of a map of `size`: given as it stands, or by its extent.
+
+    Raises:
+        TypeError, ValueError: as `as_extent`, or the origin is not finite.
+    """
+    if not isinstance(extent, Region):
+        return Region(as_extent(extent, size))
+    oy, ox = (float(side) for side in extent.origin)
+    if not (math.isfinite(oy) and math.isfinite(ox)):
+        raise ValueError(f"a region's origin must be finite in both axes, got {(oy, ox)}")
+    return Region(as_extent(extent.extent, size), (oy, ox))
+
+
 def as_extent(extent: Sequence[float] | None, size: Size) -> Extent:
-    """Return the content region (ey, ex) of a map of `size`, in cells.
+    """Return the extent (ey, ex) of a map's content in its cells, for a map of `size`.
 
     Content coordinate 1 lies at cell index ey (down) and ex (right), which may be fractional and
     may lie past the last cell. None means that all of the map is content: (height - 1, width - 1).
@@ -84,11 +113,52 @@ def content_extent(size: Sequence[int], stride: float) -> Extent:
     return (height - 1) / stride, (width - 1) / stride
 
 
+def content_region(
+    size: Sequence[int], stride: float, offset: float | Sequence[float] = 0.0
+) -> Region:
+    """Return the region of a feature map whose cell i sits at pixel stride * i + offset.
+
+    Pixel p of an input of `size` lies at content coordinate p / (size - 1) (`align_corners=True`),
+    so cell i is at (stride * i + offset) / (size - 1) = (i + offset / stride) / extent, with the
+    extent (size - 1) / stride of `content_extent`. The unzoomed map has its cells where the
+    features have theirs: with u the coordinate of cell i, it takes them from T^-1(u), which is cell
+    T^-1(u) * extent - offset / stride. A place before the first cell or past the last one, up to
+    an offset away from the border, takes that cell's value.
+
+    A cell sits in the middle of the pixels that it sees. A layer of kernel k, dilation d and
+    padding p moves it by d (k - 1) / 2 - p times the stride before the layer. So the offset is 0
+    where odd kernels are padded by half of them, as in a ResNet; and (stride - 1) / 2 of patches,
+    pooling and space-to-depth without padding, as in ViT, Swin, ConvNeXt and VGG.
+
+    Args:
+        size: (height, width) of the content in pixels, before padding.
+        stride: pixels per cell.
+        offset: pixel of cell 0, along both axes or (along y, along x).
+
+    Raises:
+        TypeError: `offset` is neither a number nor two.
+        ValueError: `stride` is not positive, `offset` not finite, or a side is smaller than 2.
+
+    >>> content_region((600, 960), stride=32, offset=15.5)
+    Region(extent=(18.71875, 29.96875), origin=(0.484375, 0.484375))
+    """
+    extent = content_extent(size, stride)
+    try:
+        oy, ox = (offset, offset) if isinstance(offset, (int, float)) else map(float, offset)
+    except (TypeError, ValueError):
+        raise TypeError(f"offset must be a number or two (y, x), got {offset!r}") from None
+    if not (math.isfinite(oy) and math.isfinite(ox)):
+        raise ValueError(f"offset must be finite, got {offset!r}")
+    return Region(extent, (oy / stride, ox / stride))
+
+
 @constant
-def coordinates(n: int, extent: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the content coordinates (n,) of the cells 0, ..., n - 1: cell i is at i / extent."""
+def coordinates(
+    n: int, extent: float, dtype: torch.dtype, device: torch.device, origin: float = 0.0
+) -> Tensor:
+    """Return the content coordinates (n,) of the cells 0, ..., n - 1: (i + origin) / extent."""
     cells = torch.arange(n, dtype=torch.float64, device="cpu")
-    return (cells / extent).to(dtype).to(device)
+    return ((cells + origin) / extent).to(dtype).to(device)
 
 
 @constant

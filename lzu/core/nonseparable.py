@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from lzu.core.bilinear import Tiles, corner_determinants, corners, ring
-from lzu.core.lattice import Extent, Size, coordinates, pair, sample_frame
+from lzu.core.inversion import in_padding
+from lzu.core.lattice import Region, Size, coordinates, pair, sample_frame
 from lzu.core.mapping import grid_tiles
 from lzu.core.polylines import tiles_of_map, tiles_of_points
 
@@ -114,22 +115,24 @@ class NonseparableNodes:
         """Return T at the coordinates of a map of `size`, (B, H, W, 2) in [-1, 1]."""
         return sample_frame(_at_grid(self.grid, size))
 
-    def unzoom_grids(self, maps: Sequence[tuple[Size, Extent]]) -> list[Tensor]:
-        """Return T^-1 at the cells of maps (size, extent), (B, H, W, 2) each, in [-1, 1] of it."""
+    def unzoom_grids(self, maps: Sequence[tuple[Size, Region]]) -> list[Tensor]:
+        """Return T^-1 at the cells of maps (size, region), (B, H, W, 2) each, in [-1, 1] of it."""
         grids = []
-        for size, extent in maps:
-            y, x = (2 * side / max(n - 1, 1) for side, n in zip(extent, size, strict=True))
-            grids.append(self._inverse_map(size, extent, (x, y), -1.0))
+        for size, region in maps:
+            y, x = (2 / max(n - 1, 1) for n in size)
+            (ey, ex), (oy, ox) = region
+            scale, low = (x * ex, y * ey), (-1 - x * ox, -1 - y * oy)
+            grids.append(self._inverse_map(size, region, scale, low))
         return grids
 
-    def valid_mask(self, size: Size, extent: Extent) -> Tensor:
+    def valid_mask(self, size: Size, region: Region) -> Tensor:
         """Return (B, 1, H, W), whether the zoom shows the content at each cell; true in padding."""
         if not self.crops:
             shape = (self.grid.shape[0], 1, *size)
             return torch.ones((), dtype=torch.bool, device=self.grid.device).expand(shape)
-        x, y = self._cells(size, extent)
-        padding = (y > 1).unsqueeze(1) | (x > 1)
-        places = self._inverse_map(size, extent)
+        x, y = self._cells(size, region)
+        padding = in_padding(y).unsqueeze(1) | in_padding(x)
+        places = self._inverse_map(size, region)
         shown = ((places >= 0) & (places <= 1)).all(-1)
         return (shown | padding).unsqueeze(1)
 
@@ -139,13 +142,13 @@ class NonseparableNodes:
             raise ValueError(
                 "per_axis=True needs a separable warp: the axes of this one do not magnify apart"
             )
-        extent = (size[0] - 1.0, size[1] - 1.0)
+        whole = Region((size[0] - 1.0, size[1] - 1.0))
         if frame == "zoomed":
-            x, y = self._cells(size, extent)
+            x, y = self._cells(size, whole)
             places = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
             places = places.expand(self.grid.shape[0], -1, -1, -1)
         else:
-            places = self._inverse_map(size, extent)
+            places = self._inverse_map(size, whole)
         h, w = self.lattice
         tile, (u, v) = self._tiles_of_zoomed(places.flatten(1, 2), ringed=False)
         at_corners = corner_determinants(self.grid).flatten(1, 2)
@@ -177,26 +180,26 @@ class NonseparableNodes:
         place = position[..., 0] - column, position[..., 1] - row
         return (row + border) * (w - 1 + 2 * border) + column + border, place
 
-    def _cells(self, size: Size, extent: Extent) -> tuple[Tensor, Tensor]:
+    def _cells(self, size: Size, region: Region) -> tuple[Tensor, Tensor]:
         """Return the coordinates of a map's cells, x (W,) and y (H,)."""
         y, x = (
-            coordinates(n, side, self.grid.dtype, self.grid.device)
-            for n, side in zip(size, extent, strict=True)
+            coordinates(n, extent, self.grid.dtype, self.grid.device, origin)
+            for n, extent, origin in zip(size, *region, strict=True)
         )
         return x, y
 
     def _inverse_map(
         self,
         size: Size,
-        extent: Extent,
+        region: Region,
         scale: tuple[float, float] = (1.0, 1.0),
-        low: float = 0.0,
+        low: tuple[float, float] = (0.0, 0.0),
     ) -> Tensor:
         """Return T^-1 (B, H, W, 2) at the cells of a map; content runs from low to low + scale."""
         batch = self.grid.shape[0]
-        x, y = self._cells(size, extent)
+        x, y = self._cells(size, region)
         tiles = Tiles.of(ring(self.grid), scale, low)
-        index = tiles_of_map(self.grid, size, extent, x, y)
+        index = tiles_of_map(self.grid, size, region, x, y)
         index = index.add_(tiles.offsets().view(-1, 1, 1)).flatten(0, 1)
         # In parts that stay in a CPU's cache.
         rows = max(1, _CELLS_AT_ONCE // size[1]) if index.device.type == "cpu" else len(index)
@@ -205,20 +208,22 @@ class NonseparableNodes:
         inverse = torch.cat([part for axis in axes for part in axis])
         # The axes as planes, which saves weaving them together.
         inverse = inverse.view(2, batch, *size).permute(1, 2, 3, 0)
-        self._keep_padding(inverse[..., 0], x * scale[0] + low, extent[1])
-        self._keep_padding(inverse[..., 1].transpose(1, 2), y * scale[1] + low, extent[0])
+        (ey, ex), (oy, ox) = region
+        self._keep_padding(inverse[..., 0], x * scale[0] + low[0], -ox, ex - ox)
+        self._keep_padding(inverse[..., 1].transpose(1, 2), y * scale[1] + low[1], -oy, ey - oy)
         return inverse
 
-    def _keep_padding(self, inverse: Tensor, identity: Tensor, extent: float) -> None:
-        """Set the inverse (..., n) to the identity (n,) in the padding beyond `extent`.
+    def _keep_padding(self, inverse: Tensor, identity: Tensor, start: float, end: float) -> None:
+        """Set the inverse (..., n) to the identity (n,) in the padding around cells start to end.
 
         And at the borders of the content, which without cropping stay where they are, exactly.
         """
         if self.crops:
-            padding = math.floor(extent) + 1
+            before, padding = math.ceil(start), math.floor(end) + 1
         else:
-            padding = math.ceil(extent)
-            inverse[..., :1] = identity[:1]
+            before, padding = math.floor(start) + 1, math.ceil(end)
+        before, padding = max(before, 0), max(padding, 0)
+        inverse[..., :before] = identity[:before]
         inverse[..., padding:] = identity[padding:]
 
 

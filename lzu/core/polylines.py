@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lzu.core.inversion import find_tiles
-from lzu.core.lattice import Extent, Size
+from lzu.core.lattice import Region, Size
 
 _POINTS_AT_ONCE = 1 << 14
 
@@ -52,7 +52,7 @@ def _tiles_of_some_points(nodes: Tensor, points: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def tiles_of_map(nodes: Tensor, size: Size, extent: Extent, x: Tensor, y: Tensor) -> Tensor:
+def tiles_of_map(nodes: Tensor, size: Size, region: Region, x: Tensor, y: Tensor) -> Tensor:
     """Return the tile (B, H, W) of each cell of a map, counted as in `tiles_of_points`.
 
     The cells form a grid, so no search is needed: every line crosses each row (column) of cells
@@ -61,16 +61,16 @@ def tiles_of_map(nodes: Tensor, size: Size, extent: Extent, x: Tensor, y: Tensor
     Args:
         nodes: (B, h, w, 2).
         size: (H, W) of the map.
-        extent: (ey, ex), the cell at coordinate 1, as in `Warp.unzoom`.
-        x, y: coordinates (W,) and (H,) of the cells, i / extent.
+        region: the map's content.
+        x, y: coordinates (W,) and (H,) of the cells.
     """
     batch, _, w = nodes.shape[:3]
-    (height, width), (ey, ex) = size, extent
+    (height, width), ((ey, ex), (oy, ox)) = size, region
     # Counted in cells; rounding may move a cell on a line to the tile beside it, which maps the
     # line alike.
-    first = _first_beyond(columns_at(nodes, y.expand(batch, height)), ex, width).transpose(1, 2)
+    first = _first_beyond(columns_at(nodes, y.expand(batch, height)), ex, ox, width).transpose(1, 2)
     columns = _marks(batch, height, width + 1, 2, first, 1).cumsum_(2)
-    first = _first_beyond(columns_at(mirrored(nodes), x.expand(batch, width)), ey, height)
+    first = _first_beyond(columns_at(mirrored(nodes), x.expand(batch, width)), ey, oy, height)
     rows = _marks(batch, height + 1, width, 1, first, w + 1).cumsum_(1)
     return rows[:, :-1].add_(columns[..., :-1])
 
@@ -81,6 +81,6 @@ def _marks(batch: int, height: int, width: int, axis: int, at: Tensor, mark: int
     return marks.scatter_add_(axis, at, marks.new_full((), mark).expand_as(at))
 
 
-def _first_beyond(crossings: Tensor, extent: float, n: int) -> Tensor:
+def _first_beyond(crossings: Tensor, extent: float, origin: float, n: int) -> Tensor:
     """Return the first of n cells at or beyond each crossing; n if there is none."""
-    return (crossings * extent).ceil_().long().clamp_(0, n)
+    return (crossings * extent - origin).ceil_().long().clamp_(0, n)

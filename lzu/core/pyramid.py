@@ -21,7 +21,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lzu.core.lattice import Extent, Size, as_extent, as_size, coordinates
+from lzu.core.inversion import in_padding
+from lzu.core.lattice import Region, Size, as_region, as_size, coordinates
 from lzu.core.memory import constant
 from lzu.core.resample import require_images, sample
 from lzu.core.warp import Warp
@@ -31,7 +32,7 @@ def unzoom_levels(
     features: Sequence[Tensor],
     warp: Warp,
     *,
-    extents: Sequence[Sequence[float] | None],
+    extents: Sequence[Sequence[float] | Region | None],
     finest: Sequence[int] | None = None,
 ) -> list[Tensor]:
     """Return every level in uniform geometry, as `Warp.unzoom` does one.
@@ -57,7 +58,7 @@ def unzoom_levels(
     for level, extent in zip(features, extents, strict=True):
         require_images(level, "features")
         size = as_size(level.shape[2:], "features' size", 1)
-        maps.append((size, as_extent(extent, size)))
+        maps.append((size, as_region(extent, size)))
     if finest is None:
         grids = warp._unzoom_grids(maps)
     else:
@@ -75,7 +76,7 @@ def unzoom_levels(
 def downsampled_grid(
     warp: Warp,
     size: Sequence[int],
-    extent: Sequence[float] | None = None,
+    extent: Sequence[float] | Region | None = None,
     *,
     finest: Sequence[int],
 ) -> Tensor:
@@ -92,60 +93,56 @@ def downsampled_grid(
         all content this is `F.interpolate(..., mode="bilinear", align_corners=True)`.
     """
     size = as_size(size, minimum=1)
-    grid = _downsampled_grid(warp, size, as_extent(extent, size), as_size(finest, "finest"))
+    grid = _downsampled_grid(warp, size, as_region(extent, size), as_size(finest, "finest"))
     return warp._handed_out(grid)
 
 
-def _downsampled_grid(warp: Warp, size: Size, extent: Extent, finest: Size) -> Tensor:
-    whole = as_extent(None, finest)
+def _downsampled_grid(warp: Warp, size: Size, region: Region, finest: Size) -> Tensor:
+    whole = as_region(None, finest)
     return warp._remembered(
-        ("downsampled", finest, size, extent),
-        lambda: downsample_inverse(warp._unzoom_grid(finest, whole), size, extent),
+        ("downsampled", finest, size, region),
+        lambda: downsample_inverse(warp._unzoom_grid(finest, whole), size, region),
     )
 
 
-def downsample_inverse(inverse: Tensor, size: Size, extent: Extent) -> Tensor:
+def downsample_inverse(inverse: Tensor, size: Size, region: Region) -> Tensor:
     """Return the inverse over a map of `size` from one over a map that is all content.
 
     Args:
         inverse: (B, H', W', 2), what `Warp.unzoom_grid((H', W'))` returns.
-        size, extent: as in `downsampled_grid`, which says what is returned.
+        size: (H, W) of the map; region: its content. `downsampled_grid` says what is returned.
     """
-    for dim, n, reach in zip((1, 2), size, extent, strict=True):
-        inverse = _interpolate(inverse, dim, n, reach)
+    down, right = zip(size, *region, strict=True)
+    inverse = _interpolate(_interpolate(inverse, 1, *down), 2, *right)
     x, y = inverse.unbind(-1)
-    return torch.stack(
-        (
-            _in_level(x, coordinates(size[1], extent[1], x.dtype, x.device), extent[1]),
-            _in_level(y, coordinates(size[0], extent[0], y.dtype, y.device).view(-1, 1), extent[0]),
-        ),
-        dim=-1,
-    )
+    return torch.stack((_in_level(x, -1, *right), _in_level(y, -2, *down)), dim=-1)
 
 
-def _interpolate(inverse: Tensor, dim: int, n: int, extent: float) -> Tensor:
+def _interpolate(inverse: Tensor, dim: int, n: int, extent: float, origin: float) -> Tensor:
     """Return `inverse` at n cells along `dim`; beyond the content, as at its end."""
-    tile, fraction = _places(inverse.shape[dim], n, extent, inverse.dtype, inverse.device)
+    tile, fraction = _places(inverse.shape[dim], n, extent, origin, inverse.dtype, inverse.device)
     low, high = inverse.index_select(dim, tile), inverse.index_select(dim, tile + 1)
     return torch.lerp(low, high, fraction.view(-1, *[1] * (inverse.ndim - 1 - dim)))
 
 
 @constant
 def _places(
-    given: int, n: int, extent: float, dtype: torch.dtype, device: torch.device
+    given: int, n: int, extent: float, origin: float, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Return the tile (n,) of each cell among `given` points from 0 to 1, and its place in it."""
     cells = torch.arange(n, dtype=torch.float64, device="cpu")
-    position = (cells / extent).clamp(max=1) * (given - 1)
+    position = ((cells + origin) / extent).clamp(0, 1) * (given - 1)
     tile = position.long().clamp(max=given - 2)
     return tile.to(device), (position - tile).to(dtype).to(device)
 
 
-def _in_level(inverse: Tensor, cells: Tensor, extent: float) -> Tensor:
+def _in_level(inverse: Tensor, dim: int, n: int, extent: float, origin: float) -> Tensor:
     """Return one axis of the inverse, [-1, 1] over the content, as [-1, 1] over the level's map.
 
-    In padding, where `cells` (content coordinates) exceed 1, the axis is not warped.
+    The n cells of the axis lie along `dim`, -1 or -2. In padding it is not warped.
     """
-    n = cells.numel()
-    content = torch.where(cells > 1, cells, (inverse + 1) / 2)
-    return content * (2 * extent / max(n - 1, 1)) - 1
+    cells = coordinates(n, extent, inverse.dtype, inverse.device, origin)
+    cells = cells if dim == -1 else cells.unsqueeze(-1)
+    content = torch.where(in_padding(cells), cells, (inverse + 1) / 2)
+    step = 2 / max(n - 1, 1)
+    return content * (extent * step) - (1 + origin * step)

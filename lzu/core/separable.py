@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lzu.core.inversion import find_tiles, in_range, inverse_axis
-from lzu.core.lattice import Extent, Size, coordinates, sample_frame
+from lzu.core.inversion import find_tiles, in_padding, in_range, inverse_axis
+from lzu.core.lattice import Region, Size, coordinates, sample_frame
 from lzu.core.mapping import forward_axis, forward_axis_grid, grid_tiles
 from lzu.core.memory import constant
 
@@ -79,21 +79,26 @@ class SeparableNodes:
         x, y = forward_axis_grid(self.x, size[1]), forward_axis_grid(self.y, size[0])
         return _product(sample_frame(x), sample_frame(y))
 
-    def unzoom_grids(self, maps: Sequence[tuple[Size, Extent]]) -> list[Tensor]:
-        """Return T^-1 at the cells of maps (size, extent), (B, H, W, 2) each, in [-1, 1] of it.
+    def unzoom_grids(self, maps: Sequence[tuple[Size, Region]]) -> list[Tensor]:
+        """Return T^-1 at the cells of maps (size, region), (B, H, W, 2) each, in [-1, 1] of it.
 
         The cells of all maps are looked up together: on the small maps of a pyramid an operation
         takes about as long for one as for all.
         """
-        x = _unzoom_axes(self.x, tuple((s[1], e[1]) for s, e in maps), self.crops)
-        y = _unzoom_axes(self.y, tuple((s[0], e[0]) for s, e in maps), self.crops)
+        y, x = (
+            _unzoom_axes(nodes, tuple(_side(*one, axis) for one in maps), self.crops)
+            for axis, nodes in enumerate((self.y, self.x))
+        )
         return [_product(*axes) for axes in zip(x, y, strict=True)]
 
-    def valid_mask(self, size: Size, extent: Extent) -> Tensor:
+    def valid_mask(self, size: Size, region: Region) -> Tensor:
         """Return (B, 1, H, W), whether the zoom shows the content at each cell; true in padding."""
-        x, y = self._queries(self.x, size[1], extent[1]), self._queries(self.y, size[0], extent[0])
-        valid_x = in_range(self.x, x) | (x > 1)
-        valid_y = in_range(self.y, y) | (y > 1)
+        y, x = (
+            self._queries(nodes, *_side(size, region, axis))
+            for axis, nodes in enumerate((self.y, self.x))
+        )
+        valid_x = in_range(self.x, x) | in_padding(x)
+        valid_y = in_range(self.y, y) | in_padding(y)
         return (valid_y.unsqueeze(2) & valid_x.unsqueeze(1)).unsqueeze(1)
 
     def magnification(self, size: Size, frame: str, per_axis: bool) -> Tensor:
@@ -107,8 +112,9 @@ class SeparableNodes:
         )
         return axes if per_axis else axes.prod(dim=-1)
 
-    def _queries(self, nodes: Tensor, n: int, extent: float) -> Tensor:
-        return coordinates(n, extent, nodes.dtype, nodes.device).expand(nodes.shape[0], n)
+    def _queries(self, nodes: Tensor, n: int, extent: float, origin: float = 0.0) -> Tensor:
+        cells = coordinates(n, extent, nodes.dtype, nodes.device, origin)
+        return cells.expand(nodes.shape[0], n)
 
     def _magnification_axis(self, nodes: Tensor, n: int, frame: str) -> Tensor:
         last = nodes.shape[1] - 1
@@ -122,33 +128,49 @@ class SeparableNodes:
         return magnification
 
 
-def _unzoom_axes(
-    nodes: Tensor, sides: tuple[tuple[int, float], ...], crops: bool
-) -> tuple[Tensor, ...]:
-    """Return (B, n) for each side (n, extent) of a map, in [-1, 1] of that map.
+Side = tuple[int, float, float]
+"""Of a map along one axis: its cells, the extent and the origin of its region."""
+
+
+def _side(size: Size, region: Region, axis: int) -> Side:
+    return size[axis], region.extent[axis], region.origin[axis]
+
+
+def _unzoom_axes(nodes: Tensor, sides: tuple[Side, ...], crops: bool) -> tuple[Tensor, ...]:
+    """Return (B, n) for each side of a map, in [-1, 1] of that map.
 
     It tells where cell i finds its feature in the zoomed map.
     """
-    cells, scale = _cells(sides, nodes.dtype, nodes.device)
+    cells, scale, low = _cells(sides, nodes.dtype, nodes.device)
     content = inverse_axis(nodes, cells.expand(nodes.shape[0], -1))
     if crops:
-        # Without cropping T ends at 1 and its continuation already is the identity.
-        content = torch.where(cells > 1, cells, content)
-    axes: tuple[Tensor, ...] = (content * scale - 1).split([n for n, _ in sides], dim=1)
+        # Without cropping T ends at 0 and 1 and its continuation already is the identity.
+        content = torch.where(in_padding(cells), cells, content)
+    axes: tuple[Tensor, ...] = (content * scale - low).split([n for n, _, _ in sides], dim=1)
     return axes
 
 
 @constant
 def _cells(
-    sides: tuple[tuple[int, float], ...], dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Return the content coordinates of the cells of all sides, and 2 / the map's own side."""
-    cells = [coordinates(n, extent, dtype, device) for n, extent in sides]
-    scales = [
-        torch.full((n,), 2 * extent / max(n - 1, 1), dtype=dtype, device=device)
-        for n, extent in sides
-    ]
-    return torch.cat(cells), torch.cat(scales)
+    sides: tuple[Side, ...], dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the content coordinates c of the cells of all sides; and the scale and low that make
+    c * scale - low of them in [-1, 1] of the map."""
+    cells = [coordinates(n, extent, dtype, device, origin) for n, extent, origin in sides]
+    counts = [n for n, _, _ in sides]
+    steps = [2 / max(n - 1, 1) for n in counts]
+    scales = [extent * step for (_, extent, _), step in zip(sides, steps, strict=True)]
+    lows = [1 + origin * step for (_, _, origin), step in zip(sides, steps, strict=True)]
+    scale, low = (
+        torch.cat(
+            [
+                torch.full((n,), value, dtype=dtype, device=device)
+                for n, value in zip(counts, values, strict=True)
+            ]
+        )
+        for values in (scales, lows)
+    )
+    return torch.cat(cells), scale, low
 
 
 def _product(x: Tensor, y: Tensor) -> Tensor:

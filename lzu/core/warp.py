@@ -9,7 +9,7 @@ from torch import Tensor
 from lzu.core import construction
 from lzu.core.construction import Nodes
 from lzu.core.indices import Index, batch_index
-from lzu.core.lattice import Extent, Size, as_extent, as_size
+from lzu.core.lattice import Region, Size, as_region, as_size
 from lzu.core.memory import Memory
 from lzu.core.resample import broadcast_batch, require_images, sample
 from lzu.core.separable import SeparableNodes
@@ -254,7 +254,7 @@ class Warp:
         self,
         features: Tensor,
         size: Sequence[int] | None = None,
-        extent: Sequence[float] | None = None,
+        extent: Sequence[float] | Region | None = None,
     ) -> Tensor:
         """Return F'(p) = F(T^-1(p)): features of zoomed images, back in uniform geometry (Eq. 6).
 
@@ -264,7 +264,8 @@ class Warp:
             extent: (ey, ex) in cells of the features: content coordinate 1 lies at this index
                 down and right, perhaps between cells or past the last one. Beyond it is padding,
                 where the axis is not warped, so that padding stays in its place. By default all
-                of the map is content. See `lzu.core.lattice.content_extent`.
+                of the map is content. See `lzu.core.lattice.content_extent`; and `content_region`
+                there for features whose cell 0 is not at content coordinate 0.
 
         Returns:
             (B, C, H', W') in the features' dtype and memory format. Where a cropping warp shows
@@ -277,16 +278,17 @@ class Warp:
         require_images(features, "features")
         given = as_size(features.shape[2:], "features' size", 1)
         size = given if size is None else as_size(size, minimum=1)
-        ey, ex = as_extent(extent, given)
+        region = as_region(extent, given)
         if size != given:
             if min(given) < 2:
                 raise ValueError(f"features of size {given} cannot be unzoomed to size {size}")
-            ey = ey * (size[0] - 1) / (given[0] - 1)
-            ex = ex * (size[1] - 1) / (given[1] - 1)
-        unzoomed = sample(features, self._unzoom_grid(size, (ey, ex)), name="features")
+            (ey, ex), (oy, ox) = region
+            y, x = (size[0] - 1) / (given[0] - 1), (size[1] - 1) / (given[1] - 1)
+            region = Region((ey * y, ex * x), (oy * y, ox * x))
+        unzoomed = sample(features, self._unzoom_grid(size, region), name="features")
         if not self.crops:
             return unzoomed
-        return torch.where(self._valid_mask(size, (ey, ex)), unzoomed, 0)
+        return torch.where(self._valid_mask(size, region), unzoomed, 0)
 
     def zoom_grid(self, size: Sequence[int]) -> Tensor:
         """Return T over a map of `size` = (H, W) as `grid_sample`'s grid.
@@ -296,7 +298,9 @@ class Warp:
         """
         return self._handed_out(self._zoom_grid(as_size(size)))
 
-    def unzoom_grid(self, size: Sequence[int], extent: Sequence[float] | None = None) -> Tensor:
+    def unzoom_grid(
+        self, size: Sequence[int], extent: Sequence[float] | Region | None = None
+    ) -> Tensor:
         """Return T^-1 over a map of `size` = (H, W) as `grid_sample`'s grid (Eq. 7).
 
         Args:
@@ -310,24 +314,26 @@ class Warp:
         return self.unzoom_grids([(size, extent)])[0]
 
     def unzoom_grids(
-        self, maps: Sequence[tuple[Sequence[int], Sequence[float] | None]]
+        self, maps: Sequence[tuple[Sequence[int], Sequence[float] | Region | None]]
     ) -> list[Tensor]:
         """Return `unzoom_grid` of several maps, (size, extent) each, as the levels of a pyramid.
 
         For a separable warp that costs little more than the grid of one.
         """
         sizes = [as_size(size, minimum=1) for size, _ in maps]
-        extents = [as_extent(extent, size) for size, (_, extent) in zip(sizes, maps, strict=True)]
-        grids = self._unzoom_grids(list(zip(sizes, extents, strict=True)))
+        regions = [as_region(extent, size) for size, (_, extent) in zip(sizes, maps, strict=True)]
+        grids = self._unzoom_grids(list(zip(sizes, regions, strict=True)))
         return [self._handed_out(grid) for grid in grids]
 
-    def valid_mask(self, size: Sequence[int], extent: Sequence[float] | None = None) -> Tensor:
+    def valid_mask(
+        self, size: Sequence[int], extent: Sequence[float] | Region | None = None
+    ) -> Tensor:
         """Return which cells of an unzoomed map the zoom has shown, (B, 1, H, W) bool.
 
         All, unless the warp crops. Padding beyond `extent` counts as valid.
         """
         size = as_size(size, minimum=1)
-        return self._handed_out(self._valid_mask(size, as_extent(extent, size)))
+        return self._handed_out(self._valid_mask(size, as_region(extent, size)))
 
     def magnification(
         self, size: Sequence[int], *, frame: str = "source", per_axis: bool = False
@@ -359,18 +365,18 @@ class Warp:
     def _zoom_grid(self, size: Size) -> Tensor:
         return self._remembered(("zoom", size), lambda: self.nodes.zoom_grid(size))
 
-    def _unzoom_grids(self, maps: Sequence[tuple[Size, Extent]]) -> list[Tensor]:
+    def _unzoom_grids(self, maps: Sequence[tuple[Size, Region]]) -> list[Tensor]:
         if self._grids is None:
             return self.nodes.unzoom_grids(maps) if maps else []
         return [self._unzoom_grid(*one) for one in maps]
 
-    def _unzoom_grid(self, size: Size, extent: Extent) -> Tensor:
+    def _unzoom_grid(self, size: Size, region: Region) -> Tensor:
         build = self.nodes.unzoom_grids
-        return self._remembered(("unzoom", size, extent), lambda: build([(size, extent)])[0])
+        return self._remembered(("unzoom", size, region), lambda: build([(size, region)])[0])
 
-    def _valid_mask(self, size: Size, extent: Extent) -> Tensor:
-        key = ("valid", size, extent)
-        return self._remembered(key, lambda: self.nodes.valid_mask(size, extent))
+    def _valid_mask(self, size: Size, region: Region) -> Tensor:
+        key = ("valid", size, region)
+        return self._remembered(key, lambda: self.nodes.valid_mask(size, region))
 
     def _remembered(self, key: Hashable, build: Callable[[], Tensor]) -> Tensor:
         """Return what `build` makes; a `fixed` warp makes it once for a key."""
