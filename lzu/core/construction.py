@@ -38,6 +38,9 @@ def from_saliency(
 
 def from_axes(x: Tensor, y: Tensor, *, anti_crop: bool, check: bool) -> SeparableNodes:
     """Return the nodes of `Warp.from_nodes`."""
+    for name, axis in (("x", x), ("y", y)):
+        if not isinstance(axis, Tensor):
+            raise TypeError(f"nodes {name} must be a tensor, got {type(axis).__name__}")
     if x.dtype != y.dtype or x.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"nodes must both be float32 or float64, got {x.dtype} and {y.dtype}")
     if x.device != y.device:

@@ -1,6 +1,7 @@
 """From saliency to the nodes of the warp T: the Learning to Zoom mapping (Eqs. 1-4)."""
 
 import math
+import numbers
 
 import torch
 from torch import Tensor
@@ -84,6 +85,8 @@ def nonseparable_nodes(saliency: Tensor, *, fwhm: float = 22.0, anti_crop: bool 
 
 
 def _require_fwhm(fwhm: float) -> None:
+    if not isinstance(fwhm, numbers.Real) or isinstance(fwhm, bool):
+        raise TypeError(f"fwhm must be a number, in lattice cells, got {type(fwhm).__name__}")
     if not 0 < fwhm < math.inf:
         raise ValueError(f"fwhm must be positive and finite, in lattice cells, got {fwhm}")
 

@@ -40,11 +40,11 @@ def from_boxes(
         check: look for bad boxes (on a GPU this waits for it).
 
     Returns:
-        Saliency (B, 1, h, w), float64 for float64 boxes, else float32, on the boxes' device;
+        Saliency (B, 1, h, w), float64 if any boxes are, else float32, on the boxes' device;
         differentiable with respect to the boxes. Sums are taken in float64.
 
     Raises:
-        TypeError: boxes are not floating point or integer tensors.
+        TypeError: boxes are no floating point or integer tensors; a setting is no number.
         ValueError: wrong shape, a box with NaN, infinite, zero or negative size (its index is
             named), or a setting that is not positive.
 
@@ -53,11 +53,10 @@ def from_boxes(
     (torch.Size([1, 1, 11, 21]), True)
     """
     items = as_items(boxes, 4)
-    dtype = torch.float64 if items[0].dtype == torch.float64 else torch.float32
     image_size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
     total = kernel_sum(items, image_size, lattice, bandwidth=bandwidth, chunk=chunk, check=check)
     counts = [len(item) for item in items]
-    return from_kernel_sum(total, counts, amplitude=amplitude).to(dtype)
+    return from_kernel_sum(total, counts, amplitude=amplitude).to(items[0].dtype)
 
 
 def kernel_sum(
@@ -96,6 +95,10 @@ def from_kernel_sum(total: Tensor, counts: Sequence[int], *, amplitude: float = 
     known beforehand. An item without boxes gets uniform saliency.
     """
     require_positive(amplitude=amplitude)
+    if not isinstance(total, Tensor) or not total.is_floating_point():
+        raise TypeError("total must be a floating point tensor (B, h, w)")
+    if total.ndim != 3 or min(total.shape[1:]) < 2:
+        raise ValueError(f"total must be (B, h, w), got {tuple(total.shape)}")
     batch, h, w = total.shape
     if len(counts) != batch:
         raise ValueError(f"total has {batch} batch items, counts has {len(counts)}")
@@ -136,7 +139,14 @@ class BoxDensity:
         self.total = torch.zeros((1, *self.lattice), dtype=torch.float64)
 
     def add(self, boxes: Tensor, *, check: bool = True) -> None:
-        """Add boxes (n, 4), as in `from_boxes`; those with n = 0 change nothing."""
+        """Add boxes (n, 4), as in `from_boxes`; those with n = 0 change nothing.
+
+        Raises:
+            TypeError, ValueError: as `from_boxes`; or boxes are of another rank.
+        """
+        if isinstance(boxes, Tensor) and boxes.ndim != 2:
+            raise ValueError(f"boxes must be (n, 4), got {tuple(boxes.shape)}")
+        boxes = as_items([boxes], 4)[0]
         part = kernel_sum(
             boxes.detach(), self.image_size, self.lattice, bandwidth=self.bandwidth, check=check
         )

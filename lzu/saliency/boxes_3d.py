@@ -126,6 +126,7 @@ def project_boxes_3d(
     if isinstance(boxes_3d, Tensor) and boxes_3d.ndim != 2:
         raise ValueError(f"boxes_3d must be (n, 7), got {tuple(boxes_3d.shape)}")
     items = as_items([boxes_3d], 7, "boxes_3d")
+    boxes_3d = items[0]
     size = as_size(image_size, "image_size", 1)
     require_positive(near=near)
     _require_camera(cam2img, boxes_3d.device, len(boxes_3d), "boxes")

@@ -89,6 +89,8 @@ class LearnedSaliency(nn.Module):
             TypeError: images are not floating point.
             ValueError: images are not (B, C, H, W) with C = `in_channels`.
         """
+        if not isinstance(images, Tensor):
+            raise TypeError(f"images must be a tensor, got {type(images).__name__}")
         if not images.is_floating_point():
             raise TypeError(f"images must be floating point, got {images.dtype}")
         if images.ndim != 4 or images.shape[1] != self.in_channels:

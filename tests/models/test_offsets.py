@@ -41,7 +41,9 @@ def middles(network, size):
 
 @pytest.mark.parametrize("case", CASES)
 def test_cells_of_a_resnet_sit_at_their_stride(case):
-    network = averaging(ResNet(out_indices=(1, 2, 3), init_cfg=None, base_channels=1, **CASES[case]))
+    network = averaging(
+        ResNet(out_indices=(1, 2, 3), init_cfg=None, base_channels=1, **CASES[case])
+    )
     for found, stride in zip(middles(network, (704, 832)), (8, 16, 32), strict=True):
         rows, columns = found.shape[1:]
         row, column = rows // 2, columns // 2
