@@ -1,6 +1,7 @@
 """From a context and a run to mm* configs, for any task."""
 
 import importlib
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +26,11 @@ def shipped_config(name: str, package: str) -> Config:
     if given != package or not relative:
         raise UserError(f"model.base: {name!r} is not of the form {package}::folder/file.py")
     module = importlib.import_module(package)
-    path = Path(str(module.__file__)).parent / ".mim" / "configs" / relative
-    if not path.is_file():
-        raise UserError(f"model.base: {package} ships no config {relative!r} (looked for {path})")
+    shipped = (Path(str(module.__file__)).parent / ".mim" / "configs").resolve()
+    path = (shipped / relative).resolve()
+    # A config is Python that runs: only what came with the package does.
+    if not path.is_relative_to(shipped) or path.suffix != ".py" or not path.is_file():
+        raise UserError(f"model.base: {package} ships no config {relative!r} (looked in {shipped})")
     return Config.fromfile(path)
 
 
@@ -57,9 +60,48 @@ def enter_scope(context: Context) -> None:
 
 
 @contextmanager
-def named_errors(key: str) -> Iterator[None]:
-    """Turn what mm* raises on settings that do not fit into a UserError that names `key`."""
+def registered_alone() -> Iterator[None]:
+    """Let mm* build within the block what is in a registry, and import nothing by its name.
+
+    mmengine takes a `type` that no registry has for the path of something to import.
+    """
+    from mmengine.registry import registry
+
+    own = registry.get_object_from_string
+    registry.get_object_from_string = lambda name: None
     try:
         yield
+    finally:
+        registry.get_object_from_string = own
+
+
+def check_optimizer(settings: dict[str, Any]) -> None:
+    """Raise UserError unless an optimizer of this `type` is registered and takes the arguments."""
+    import mmengine.optim  # noqa: F401  (it registers them)
+    from mmengine.registry import OPTIMIZERS
+
+    arguments = dict(settings)
+    name = arguments.pop("type")
+    with registered_alone():
+        found = OPTIMIZERS.get(name)
+    if found is None:
+        raise UserError(
+            f"schedule.optimizer.type: there is no optimizer {name!r}; try SGD or AdamW"
+        )
+    try:
+        inspect.signature(found).bind([], lr=1.0, **arguments)
+    except TypeError as error:
+        raise UserError(f"schedule.optimizer: {name} takes none such: {error}") from None
+
+
+@contextmanager
+def named_errors(key: str) -> Iterator[None]:
+    """Turn what mm* raises on settings that do not fit into a UserError that names `key`.
+
+    Nothing is imported by a name in the settings within the block (`registered_alone`).
+    """
+    try:
+        with registered_alone():
+            yield
     except (KeyError, TypeError, AssertionError) as error:
         raise UserError(f"{key}: the model cannot be built with them: {error}") from error

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 import lzu.engine.progress
 import lzu.models.draws  # noqa: F401  (these register what the config below names)
-from lzu.engine.build import enter_scope, named_errors
+from lzu.engine.build import check_optimizer, enter_scope, named_errors, registered_alone
 from lzu.engine.progress import Progress, say
 from lzu.engine.resume import newest_intact
 from lzu.engine.trained import save_trained
@@ -56,7 +56,8 @@ def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none
     # Chosen before the processes meet in `from_cfg`, after which one of them may write another.
     checkpoint, notes = newest_intact(folder)
     settings = _runner_config(context, run, folder, workers, launcher, checkpoint)
-    with strict_loading():
+    check_optimizer(context.settings.schedule.optimizer)
+    with strict_loading(), registered_alone():
         with named_errors("model.overrides"):
             runner = Runner.from_cfg(settings)
         for note in notes:

@@ -7,7 +7,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.registry import MODELS
 
-from lzu.engine.build import enter_scope
+from lzu.engine.build import enter_scope, named_errors
 from lzu.engine.weights import read_checkpoint
 from lzu.errors import UserError
 from lzu.experiments.context import Context
@@ -52,7 +52,7 @@ def load_trained(context: Context, run: Run) -> Any:
     enter_scope(context)
     settings = context.task.step("model_config")(context, run)
     settings["backbone"]["init_cfg"] = None
-    with strict_loading():
+    with strict_loading(), named_errors("model.overrides"):
         model = MODELS.build(settings)
     try:
         model.load_state_dict(state)

@@ -5,7 +5,9 @@ scales and seeds. Threads, memory and partitions belong to rules and profiles. `
 lists every key; it is made from these classes, so a key's description stands at the key alone.
 """
 
-from collections.abc import Iterable
+import math
+import os
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,21 +21,59 @@ Lattice = tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]]
 Positive = Annotated[float, Field(gt=0)]
 
 
-def _refuse_numbers_as_text(value: dict[str, Any], path: str = "") -> dict[str, Any]:
-    for key, item in value.items():
-        if isinstance(item, dict):
-            _refuse_numbers_as_text(item, f"{path}{key}.")
-        elif isinstance(item, str):
+# Whose registries a `_scope_` may name.
+_SCOPES = ("mmengine", "mmcv", "mmdet", "mmseg", "mmdet3d")
+# What mmengine would read other files or import modules for.
+_REFUSED_KEYS = ("_base_", "custom_imports", "default_scope")
+
+
+def _check_passed(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what is handed on to mm* if it is a number as text, or would run code."""
+    for path, key, item in _leaves(value, ""):
+        if key in _REFUSED_KEYS:
+            raise ValueError(f"{path}: this key is not taken from a suite file; remove it")
+        if key == "type" and (not isinstance(item, str) or not item.isidentifier()):
+            raise ValueError(
+                f"{path}: {item!r} is no name in a registry of mm*; import paths are not followed"
+            )
+        if key == "_scope_" and item not in _SCOPES:
+            raise ValueError(f"{path}: {item!r} is none of {', '.join(_SCOPES)}")
+        if isinstance(item, float) and not math.isfinite(item):
+            raise ValueError(f"{path}: {item} is no finite number")
+        if isinstance(item, str):
             try:
                 float(item)
             except ValueError:
                 continue
-            raise ValueError(f"{path}{key} is the text {item!r}; YAML needs 1.0e-4, not 1e-4")
+            raise ValueError(f"{path} is the text {item!r}; write a number without quotes")
     return value
 
 
+def _leaves(value: Any, path: str, key: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Every value that is not empty of items, with its path and the last key of that."""
+    if isinstance(value, dict) and key != "type":
+        for name, item in value.items():
+            yield from _leaves(item, f"{path}.{name}" if path else str(name), str(name))
+    elif isinstance(value, (list, tuple)) and key != "type":
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{index}]", key)
+    if key in _REFUSED_KEYS or not isinstance(value, (dict, list, tuple)) or key == "type":
+        yield path, key, value
+
+
 # Settings handed to mm* as they are, which cannot be checked by type here.
-Passed = Annotated[dict[str, Any], AfterValidator(_refuse_numbers_as_text)]
+Passed = Annotated[dict[str, Any], AfterValidator(_check_passed)]
+
+
+def _expand(value: str) -> str:
+    """A path with the home folder and variables in their places."""
+    expanded = os.path.expandvars(os.path.expanduser(value))
+    if expanded.startswith("~") or "$" in expanded:
+        raise ValueError(f"{value!r} names a user or a variable that there is not")
+    return expanded
+
+
+Place = Annotated[str, AfterValidator(_expand)]
 
 
 def refuse_repeats(name: str, values: Iterable[Any]) -> None:
@@ -62,7 +102,10 @@ class Strict(BaseModel):
 class Dataset(Strict):
     """Where the images are, and how they are checked."""
 
-    root: str = Field(description="folder of the data set, or where the synthetic world is written")
+    root: Place = Field(
+        description="folder of the data set, or where the synthetic world is written; ~ and $NAME "
+        "are expanded"
+    )
     native_size: Size = Field((1200, 1920), description="height, width in pixels (paper: 5.1)")
     synthetic: dict[str, Any] | None = Field(
         None,
@@ -93,14 +136,36 @@ class Weights(Strict):
     )
 
 
+_ABSENT = object()
+
+
 class Model(Strict):
-    """A config that ships in an mm* package, and what is changed in its `model` block."""
+    """A config that ships in an mm* package, and what is changed in its `model` block.
+
+    A suite file is data: it chooses from what ships and from the registries of mm*, and runs no
+    code of its own. A `type` is a name in a registry, never an import path, and `base` a file of
+    the package's own. It does name folders that are written to (`suite`, a synthetic
+    `dataset.root`) and files and addresses that are read; checkpoints are read as weights alone.
+    """
+
+    set_elsewhere: ClassVar[dict[str, str]] = {}
+    """Key of `overrides` -> where it is set, of which the suite file has the say there alone."""
 
     base: str = Field(description="`package::path` of the config, such as mmdet::folder/file.py")
     overrides: Passed = Field({}, description="merged into the config's `model` block")
     initial_weights: Weights | None = Field(
         None, description="the whole model's weights; null: see the backbone's init_cfg"
     )
+
+    @model_validator(mode="after")
+    def _once(self) -> "Model":
+        for path, where in self.set_elsewhere.items():
+            block: Any = self.overrides
+            for name in path.split("."):
+                block = block.get(name, _ABSENT) if isinstance(block, dict) else _ABSENT
+            if block is not _ABSENT:
+                raise ValueError(f"overrides.{path}: {where}; remove it")
+        return self
 
 
 class Schedule(Strict):
@@ -124,6 +189,17 @@ class Schedule(Strict):
     checkpoint_every: Annotated[int, Field(ge=1)] = Field(
         1000, description="iterations between checkpoints that a killed training goes on from"
     )
+
+    @model_validator(mode="after")
+    def _optimizer(self) -> "Schedule":
+        if "type" not in self.optimizer:
+            raise ValueError("optimizer: needs a type, such as SGD")
+        if "lr" in self.optimizer:
+            raise ValueError(
+                "optimizer.lr: the rate is each method's: set methods.NAME.learning_rate, and "
+                "remove it here"
+            )
+        return self
 
 
 class MethodRuns(Strict):

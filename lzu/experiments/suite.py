@@ -2,14 +2,15 @@
 
 import functools
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from lzu.errors import UserError
+from lzu.experiments.reading import read_settings
 from lzu.experiments.settings import Strict, TaskSettings
 from lzu.experiments.task import Task
 
@@ -72,13 +73,40 @@ def _suite_type(blocks: tuple[tuple[str, type[TaskSettings], str], ...]) -> type
 def parse_suite(settings: dict[str, Any], source: str, tasks: Mapping[str, Task]) -> Suite:
     """Check `settings` (a suite file's content) and return the suite.
 
+    A value is of its key's type as it stands: no text or yes-or-no is a number, nor is an infinity
+    or NaN.
+
     Raises UserError that names `source`, every wrong key, and what is wrong with it.
     """
     try:
-        return suite_type(tasks).model_validate(settings)
+        # As JSON, whose lists may be tuples where nothing else is taken for another type.
+        text = json.dumps(settings, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"{source}: the settings are wrong: {_unwritten(settings, error)}"
+        ) from None
+    try:
+        return suite_type(tasks).model_validate_json(text, strict=True)
     except ValidationError as error:
         problems = [f"  {_explain(e)}" for e in error.errors()]
         raise UserError("\n".join([f"{source}: the settings are wrong:", *problems])) from None
+
+
+def _unwritten(value: Any, error: Exception, key: str = "") -> str:
+    """Say which setting no JSON can hold: an infinity, NaN or something that YAML alone has."""
+    if isinstance(value, dict):
+        items = [(f"{key}.{name}" if key else str(name), item) for name, item in value.items()]
+    elif isinstance(value, list):
+        items = [(f"{key}[{index}]", item) for index, item in enumerate(value)]
+    else:
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{key}: {value} is no finite number"
+        if value is None or isinstance(value, (str, int, float)):
+            return ""
+        return f"{key}: {value!r} is neither text, number, true, false nor null"
+    said = (_unwritten(item, error, name) for name, item in items)
+    found = next((one for one in said if one), "")
+    return found if found or key else str(error)
 
 
 def _explain(error: Any) -> str:
@@ -96,15 +124,4 @@ def _explain(error: Any) -> str:
 
 def load_suite(path: str | Path, tasks: Mapping[str, Task]) -> Suite:
     """Read and check a suite file, YAML or JSON, that may have `tasks`."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        # JSON is read as such: YAML would take its 1e-8 for a text.
-        settings = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such suite file; see config/ for those that ship") from None
-    except (yaml.YAMLError, json.JSONDecodeError) as error:
-        raise UserError(f"{path}: not valid {path.suffix[1:].upper()}: {error}") from None
-    if not isinstance(settings, dict):
-        raise UserError(f"{path}: a suite file is a mapping of keys, not {type(settings).__name__}")
-    return parse_suite(settings, str(path), tasks)
+    return parse_suite(read_settings(path), str(path), tasks)

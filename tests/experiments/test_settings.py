@@ -20,7 +20,7 @@ WRONG = [
         {"source": "x", "sha256": "ABC"},
         r"model\.initial_weights\.sha256: .*'ABC'",
     ),
-    ("model.overrides", {"a": {"b": "1e-4"}}, r"model\.overrides\.a\.b is the text '1e-4'; YAML"),
+    ("model.overrides", {"a": {"b": "1e-4"}}, r"model\.overrides\.a\.b is the text '1e-4'; write"),
     ("schedule.epoch", 3, r"detection2d\.schedule\.epoch: there is no such key"),
     ("schedule.epochs", "many", r"detection2d\.schedule\.epochs: .*'many'"),
     ("schedule.epochs", 0, r"detection2d\.schedule\.epochs: .*given: 0"),

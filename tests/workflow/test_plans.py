@@ -1,5 +1,6 @@
 """What Snakemake plans, and how it stops; nothing is run."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +124,19 @@ def test_profiles_name_rules_that_there_are(plan, request, profile):
     }
     given = {word.partition(":")[0] for word in settings["set-resources"] if ":gpu=" in word}
     assert given == {"train", "predict"} | using_models
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("suite: mine\nsuite: other\n", "'suite' stands twice, in lines 1 and 2"),
+        ("suite: mine\ndetection2d: {seeds: [no, yes]}\n", "seeds.0: .*integer.*'no'"),
+        ("suite: mine\ndetection2d: {prior: {fwhm: .inf}}\n", "fwhm: .*number.*'.inf'"),
+    ],
+)
+def test_a_suite_file_is_read_strictly(plan, tmp_path, text, said):
+    (tmp_path / "mine.yaml").write_text(text)
+    status, printed = plan("--configfile", "mine.yaml")
+    assert status != 0
+    assert re.search(f"lzu: .*mine.yaml.*{said}", printed, re.DOTALL), printed
+    assert "Traceback" not in printed

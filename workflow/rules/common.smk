@@ -6,6 +6,7 @@ from pathlib import Path
 from lzu.errors import UserError
 from lzu.experiments.context import contexts
 from lzu.experiments.identity import training_identity
+from lzu.experiments.reading import read_settings
 from lzu.experiments.run import Run, parse_variant
 from lzu.experiments.suite import parse_suite
 from lzu.files import write_text
@@ -13,12 +14,11 @@ from lzu.report.products import products
 from lzu.results.collect import kept_files
 from lzu.results.keep import kept_runs, timing_files
 from lzu.tasks import TASKS
+from snakemake.utils import update_config
 
 # A suite file given with --configfile replaces the default one: merging the two would leave
 # settings of the one in the other.
-if not workflow.config_settings.configfiles:
-
-    configfile: "config/demo.yaml"
+SUITE_FILES = list(workflow.config_settings.configfiles) or ["config/demo.yaml"]
 
 
 # Jobs find `lzu` beside the Python that runs Snakemake, unless a rule's conda environment comes first.
@@ -27,10 +27,18 @@ os.environ.update(
 )
 
 
-def checked(settings):
-    """The suite and its tasks' contexts, or one message and no traceback."""
+def checked():
+    """The suite and its tasks' contexts, or one message and no traceback.
+
+    Suite files are read here, strictly: Snakemake's own reading takes `no` for a number, and of a key
+    that stands twice the last."""
     try:
-        suite = parse_suite(settings, "the suite file (--configfile, --config)", TASKS)
+        settings = {}
+        for path in SUITE_FILES:
+            update_config(settings, read_settings(path))
+        update_config(settings, workflow.config_settings.config)
+        source = " and ".join([*map(str, SUITE_FILES), "--config"])
+        suite = parse_suite(settings, source, TASKS)
         return suite, contexts(suite, TASKS, Path("results"))
     except UserError as error:
         sys.exit(f"lzu: {error}")
@@ -51,7 +59,7 @@ def checked_root(context):
         )
 
 
-SUITE, CONTEXTS = checked(config)
+SUITE, CONTEXTS = checked()
 COMPUTE = SUITE.mode == "compute"
 if COMPUTE:
     for context in CONTEXTS.values():

@@ -166,6 +166,18 @@ class Search(Strict):
 class Detector(Model):
     """A single-stage detector of mmdet; the paper's is a RetinaNet with a ResNet-50 (5.1)."""
 
+    set_elsewhere: ClassVar[dict[str, str]] = {
+        "type": "the detector's class follows from the method",
+        "resampler": "it follows from the method",
+        "native_size": "it is dataset.native_size",
+        "given_size": "it follows from the run's scale",
+        "network_size": "it follows from the run's scale",
+        "bbox_head.num_classes": "the data set has its own",
+        "data_preprocessor.type": "images are prepared alike for all methods",
+        "data_preprocessor.pad_size_divisor": "the network's input is padded to multiples of 32",
+        "data_preprocessor.batch_augments": "a batch is resampled as it was loaded",
+    }
+
     base: str = Field(
         "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py",
         description="`mmdet::path` of a config that ships in mmdet (paper: 5.1)",
