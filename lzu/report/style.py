@@ -1,6 +1,7 @@
 """The look of all figures: settings, and a palette that is safe for the colour-blind."""
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib
@@ -49,9 +50,19 @@ SETTINGS = {
 NO_DATE = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {"Software": None}}
 
 
-def styled() -> "matplotlib.RcParams":
-    """A context in which figures are made in this style; it leaves global settings as they are."""
-    return matplotlib.rc_context(SETTINGS)
+# Of the process, not of a figure.
+_NOT_OF_STYLE = ("backend", "interactive", "toolbar", "webagg", "timezone", "date.epoch")
+
+
+def styled() -> AbstractContextManager[None]:
+    """A context in which figures are made in this style, whatever the user's own matplotlibrc says
+    (TeX for texts, say); it leaves global settings as they are."""
+    default = {
+        name: value
+        for name, value in matplotlib.rcParamsDefault.items()
+        if not name.startswith(_NOT_OF_STYLE)
+    }
+    return matplotlib.rc_context({**default, **SETTINGS})
 
 
 def save_figure(
