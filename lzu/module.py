@@ -182,7 +182,8 @@ class ZoomUnzoom(nn.Module):
             if offsets != 0:
                 raise ValueError("offsets are in pixels of the zoomed image, and need strides")
             return [None] * count
-        strides = [strides] if isinstance(strides, (int, float)) else list(strides)
+        several = isinstance(strides, Sequence) or getattr(strides, "ndim", 0) > 0
+        strides = list(strides) if several else [strides]  # type: ignore[arg-type,list-item]
         if len(strides) != count:
             raise ValueError(f"{count} feature maps, but {len(strides)} strides")
         return [content_region(self.size, *one) for one in zip(strides, by_map, strict=True)]

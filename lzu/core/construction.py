@@ -8,6 +8,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
+from lzu.core.arguments import require_shape
 from lzu.core.lattice import as_size
 from lzu.core.mapping import nonseparable_nodes, separable_nodes
 from lzu.core.memory import has_values
@@ -38,16 +39,15 @@ def from_saliency(
 
 def from_axes(x: Tensor, y: Tensor, *, anti_crop: bool, check: bool) -> SeparableNodes:
     """Return the nodes of `Warp.from_nodes`."""
-    for name, axis in (("x", x), ("y", y)):
-        if not isinstance(axis, Tensor):
-            raise TypeError(f"nodes {name} must be a tensor, got {type(axis).__name__}")
+    require_shape(x, "x", ("B", "w"))
+    require_shape(y, "y", ("B", "h"))
     if x.dtype != y.dtype or x.dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"nodes must both be float32 or float64, got {x.dtype} and {y.dtype}")
+        raise TypeError(f"x and y must both be float32 or float64, got {x.dtype} and {y.dtype}")
     if x.device != y.device:
-        raise ValueError(f"nodes are on {x.device} and on {y.device}")
-    if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0] or min(*x.shape, *y.shape) < 1:
+        raise ValueError(f"x is on {x.device}, but y is on {y.device}")
+    if x.shape[0] != y.shape[0] or min(*x.shape, *y.shape) < 1:
         raise ValueError(
-            f"nodes must be (B, w) and (B, h), got {tuple(x.shape)} and {tuple(y.shape)}"
+            f"x and y must be nodes (B, w) and (B, h), got {tuple(x.shape)} and {tuple(y.shape)}"
         )
     as_size((y.shape[1], x.shape[1]), "lattice")
     nodes = SeparableNodes(x.clone(), y.clone(), crops=not anti_crop)
@@ -58,11 +58,11 @@ def from_axes(x: Tensor, y: Tensor, *, anti_crop: bool, check: bool) -> Separabl
 
 def from_grid(grid: Tensor, *, anti_crop: bool, check: bool) -> NonseparableNodes:
     """Return the nodes of `Warp.from_node_grid`."""
-    if not isinstance(grid, Tensor) or grid.dtype not in (torch.float32, torch.float64):
-        kind = grid.dtype if isinstance(grid, Tensor) else type(grid).__name__
-        raise TypeError(f"grid must be a float32 or float64 tensor (B, h, w, 2), got {kind}")
-    if grid.ndim != 4 or grid.shape[0] < 1 or grid.shape[3] != 2:
-        raise ValueError(f"grid must be (B, h, w, 2), got {tuple(grid.shape)}")
+    require_shape(grid, "grid", ("B", "h", "w", 2))
+    if grid.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"grid must be float32 or float64, got {grid.dtype}")
+    if grid.shape[0] < 1:
+        raise ValueError(f"grid must be (B, h, w, 2) with B at least 1, got {tuple(grid.shape)}")
     as_size(grid.shape[1:3], "lattice")
     nodes = NonseparableNodes(grid.clone(), crops=not anti_crop)
     if check and has_values(grid):

@@ -13,9 +13,9 @@ from lzu import kernels
 from lzu.core.lattice import Region, Size, as_region
 from lzu.core.memory import is_compiling
 from lzu.core.pyramid import unzoom_levels
-from lzu.core.resample import sample
+from lzu.core.resample import require_levels, sample
 from lzu.core.separable import SeparableNodes
-from lzu.core.warp import Warp
+from lzu.core.warp import Warp, require_warp
 from lzu.saliency import require_saliency
 
 
@@ -51,6 +51,8 @@ def unzoom(warp: Warp, levels: Sequence[Tensor], regions: Sequence[Region | None
     A nonseparable one takes two to invert it for each level, besides the sampling. The kernels have
     the first cell at the content's beginning; other regions are PyTorch's work.
     """
+    require_warp(warp)
+    require_levels(levels)
     nodes = warp.nodes
     plane_crops = warp.crops and not warp.is_separable  # whose mask is PyTorch's work anyway
     shifted = any(region is not None and any(region.origin) for region in regions)

@@ -6,12 +6,13 @@ Sizes are (height, width); points are (x, y).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from lzu.core.arguments import as_integer, as_number, as_positive
 from lzu.core.memory import constant
 
 Size = tuple[int, int]
@@ -41,7 +42,7 @@ def as_size(size: Sequence[int], name: str = "size", minimum: int = 2) -> Size:
     """
     try:
         height, width = (_as_int(side) for side in size)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name} must be two integers (height, width), got {size!r}") from None
     if height < minimum or width < minimum:
         raise ValueError(
@@ -58,7 +59,12 @@ def as_region(extent: "Sequence[float] | Region | None", size: Size) -> Region:
     """
     if not isinstance(extent, Region):
         return Region(as_extent(extent, size))
-    oy, ox = (float(side) for side in extent.origin)
+    try:
+        oy, ox = (as_number(side, "origin") for side in extent.origin)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"a region's origin must be two numbers (oy, ox), got {extent.origin!r}"
+        ) from None
     if not (math.isfinite(oy) and math.isfinite(ox)):
         raise ValueError(f"a region's origin must be finite in both axes, got {(oy, ox)}")
     return Region(as_extent(extent.extent, size), (oy, ox))
@@ -83,7 +89,7 @@ def as_extent(extent: Sequence[float] | None, size: Size) -> Extent:
             )
         return float(size[0] - 1), float(size[1] - 1)
     try:
-        ey, ex = (float(side) for side in extent)
+        ey, ex = (as_number(side, "extent") for side in extent)
     except (TypeError, ValueError):
         raise TypeError(f"extent must be two numbers (ey, ex), got {extent!r}") from None
     if not (0 < ey < math.inf and 0 < ex < math.inf):
@@ -108,8 +114,7 @@ def content_extent(size: Sequence[int], stride: float) -> Extent:
     (18.71875, 29.96875)
     """
     height, width = as_size(size)
-    if not 0 < stride < math.inf:
-        raise ValueError(f"stride must be positive and finite, got {stride}")
+    stride = as_positive(stride, "stride")
     return (height - 1) / stride, (width - 1) / stride
 
 
@@ -142,9 +147,10 @@ def content_region(
     >>> content_region((600, 960), stride=32, offset=15.5)
     Region(extent=(18.71875, 29.96875), origin=(0.484375, 0.484375))
     """
-    extent = content_extent(size, stride)
+    extent, stride = content_extent(size, stride), as_positive(stride, "stride")
     try:
-        oy, ox = (offset, offset) if isinstance(offset, (int, float)) else map(float, offset)
+        pair = offset if isinstance(offset, Iterable) else (offset, offset)
+        oy, ox = (as_number(side, "offset") for side in pair)
     except (TypeError, ValueError):
         raise TypeError(f"offset must be a number or two (y, x), got {offset!r}") from None
     if not (math.isfinite(oy) and math.isfinite(ox)):
@@ -204,6 +210,6 @@ def sample_frame(coordinates: Tensor) -> Tensor:
 
 
 def _as_int(value: int) -> int:
-    if isinstance(value, bool) or int(value) != value:
-        raise TypeError
+    if not isinstance(value, (int, torch.SymInt)) or isinstance(value, bool):
+        return as_integer(value, "side")
     return int(value)

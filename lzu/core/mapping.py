@@ -1,12 +1,12 @@
 """From saliency to the nodes of the warp T: the Learning to Zoom mapping (Eqs. 1-4)."""
 
 import math
-import numbers
 
 import torch
 from torch import Tensor
 
-from lzu.core.lattice import coordinates
+from lzu.core.arguments import as_positive, require_floating, require_shape
+from lzu.core.lattice import as_size, coordinates
 from lzu.core.memory import constant
 
 
@@ -34,16 +34,16 @@ def separable_nodes(
         to the saliency. With anti-cropping the ends are exactly 0 and 1.
 
     Raises:
-        ValueError: `fwhm` is not positive and finite.
+        TypeError, ValueError: saliency of another rank, or `fwhm` is not positive and finite.
     """
-    _require_fwhm(fwhm)
+    fwhm = _checked(saliency, fwhm)
     if saliency.dtype != torch.float64:
         saliency = saliency.float()
     radius = min(saliency.shape[2:]) - 1
     along_x, along_y = saliency.sum(dim=(1, 2)), saliency.sum(dim=(1, 3))
     return (
-        _axis_nodes(along_x, radius, float(fwhm), bool(anti_crop)),
-        _axis_nodes(along_y, radius, float(fwhm), bool(anti_crop)),
+        _axis_nodes(along_x, radius, fwhm, bool(anti_crop)),
+        _axis_nodes(along_y, radius, fwhm, bool(anti_crop)),
     )
 
 
@@ -68,12 +68,12 @@ def nonseparable_nodes(saliency: Tensor, *, fwhm: float = 22.0, anti_crop: bool 
         the border lie exactly on the border of the unit square.
 
     Raises:
-        ValueError: `fwhm` is not positive and finite.
+        TypeError, ValueError: saliency of another rank, or `fwhm` is not positive and finite.
     """
-    _require_fwhm(fwhm)
+    fwhm = _checked(saliency, fwhm)
     dtype = saliency.dtype if saliency.dtype == torch.float64 else torch.float32
     h, w = saliency.shape[2:]
-    settings = (min(h, w) - 1, float(fwhm), bool(anti_crop), torch.float64, saliency.device)
+    settings = (min(h, w) - 1, fwhm, bool(anti_crop), torch.float64, saliency.device)
     along_y, along_x = folded_kernels(h, *settings), folded_kernels(w, *settings)
     # In float64, which autocast and TF32 leave alone.
     columns = saliency.double() @ along_x.transpose(1, 2)
@@ -84,11 +84,11 @@ def nonseparable_nodes(saliency: Tensor, *, fwhm: float = 22.0, anti_crop: bool 
     return torch.stack((x, y + attraction_y / weight), dim=-1).to(dtype)
 
 
-def _require_fwhm(fwhm: float) -> None:
-    if not isinstance(fwhm, numbers.Real) or isinstance(fwhm, bool):
-        raise TypeError(f"fwhm must be a number, in lattice cells, got {type(fwhm).__name__}")
-    if not 0 < fwhm < math.inf:
-        raise ValueError(f"fwhm must be positive and finite, in lattice cells, got {fwhm}")
+def _checked(saliency: Tensor, fwhm: float) -> float:
+    require_shape(saliency, "saliency", ("B", 1, "h", "w"))
+    require_floating(saliency, "saliency")
+    as_size(saliency.shape[2:], "saliency's lattice")
+    return as_positive(fwhm, "fwhm")
 
 
 def _axis_nodes(marginal: Tensor, radius: int, fwhm: float, anti_crop: bool) -> Tensor:

@@ -24,8 +24,8 @@ from torch import Tensor
 from lzu.core.inversion import in_padding
 from lzu.core.lattice import Region, Size, as_region, as_size, coordinates
 from lzu.core.memory import constant
-from lzu.core.resample import require_images, sample
-from lzu.core.warp import Warp
+from lzu.core.resample import require_levels, sample
+from lzu.core.warp import Warp, require_warp
 
 
 def unzoom_levels(
@@ -49,14 +49,15 @@ def unzoom_levels(
         where a cropping warp shows nothing (which is decided exactly) there is zero.
 
     Raises:
-        TypeError: features are not floating point.
+        TypeError: features are no list of floating point tensors, or `warp` is no warp.
         ValueError: wrong rank, extent, device or batch size; as many extents as levels are needed.
     """
+    require_warp(warp)
+    require_levels(features)
     if len(extents) != len(features):
         raise ValueError(f"{len(features)} feature maps, but {len(extents)} extents")
     maps = []
     for level, extent in zip(features, extents, strict=True):
-        require_images(level, "features")
         size = as_size(level.shape[2:], "features' size", 1)
         maps.append((size, as_region(extent, size)))
     if finest is None:
@@ -92,6 +93,7 @@ def downsampled_grid(
         Cell (i, j) is interpolated at its content coordinates (j / ex, i / ey); for a map that is
         all content this is `F.interpolate(..., mode="bilinear", align_corners=True)`.
     """
+    require_warp(warp)
     size = as_size(size, minimum=1)
     grid = _downsampled_grid(warp, size, as_region(extent, size), as_size(finest, "finest"))
     return warp._handed_out(grid)

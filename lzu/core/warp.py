@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lzu.core import construction
+from lzu.core.arguments import as_count, require_floating, require_shape
 from lzu.core.construction import Nodes
 from lzu.core.indices import Index, batch_index
 from lzu.core.lattice import Region, Size, as_region, as_size
@@ -129,6 +130,7 @@ class Warp:
     ) -> "Warp":
         """Return the warp T(p) = p; to zoom by it is to resize with corners aligned."""
         h, w = as_size(lattice, "lattice")
+        batch = as_count(batch, "batch")
         axes = (torch.linspace(0, 1, n, dtype=torch.float64, device="cpu") for n in (w, h))
         x, y = (axis.to(device, dtype).expand(batch, -1) for axis in axes)
         return cls.from_nodes(x, y)
@@ -236,19 +238,20 @@ class Warp:
         """Return I'(p) = I(T(p)): what is salient, enlarged.
 
         Args:
-            images: (B, C, H, W), floating point, the content without padding.
+            images: (B, C, H, W), floating point or uint8, the content without padding.
             size: (H', W') of the result, at least 2.
 
         Returns:
             (B, C, H', W') in the images' dtype and memory format, sampled bilinearly, in float32
-            or wider.
+            or wider. Of uint8 it is float32, of values from 0 to 255 as they are, not scaled; no
+            floating-point copy of the whole image is made on the way.
 
         Raises:
-            TypeError: images are not floating point.
+            TypeError: images are neither floating point nor uint8.
             ValueError: wrong rank, size, device or batch size.
         """
-        require_images(images)
-        return sample(images, self._zoom_grid(as_size(size)))
+        require_images(images, eight_bit=True)
+        return sample(images, self._zoom_grid(as_size(size)), separable=self.is_separable)
 
     def unzoom(
         self,
@@ -387,13 +390,17 @@ class Warp:
 
     def _align(self, points: Tensor) -> tuple[Nodes, Tensor]:
         """Return nodes and points of one batch size and dtype."""
-        if not isinstance(points, Tensor) or not points.is_floating_point():
-            raise TypeError("points must be a floating point tensor (B, N, 2)")
-        if points.ndim != 3 or points.shape[2] != 2:
-            raise ValueError(f"points must be (B, N, 2), got {tuple(points.shape)}")
+        require_shape(points, "points", ("B", "N", 2))
+        require_floating(points, "points")
         if points.device != self.device:
             raise ValueError(f"points are on {points.device}, the warp is on {self.device}")
         batch = broadcast_batch(points.shape[0], self.batch, "points")
         dtype = torch.promote_types(points.dtype, self.dtype)
         nodes = self.nodes.map(lambda nodes: nodes.to(dtype).expand(batch, *nodes.shape[1:]))
         return nodes, points.to(dtype).expand(batch, -1, -1)
+
+
+def require_warp(warp: object) -> None:
+    """Raise a TypeError unless `warp` is a `Warp`."""
+    if not isinstance(warp, Warp):
+        raise TypeError(f"warp must be an lzu.Warp, got {type(warp).__name__}")

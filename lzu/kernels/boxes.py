@@ -1,6 +1,5 @@
 """Saliency from boxes, or the nodes of its separable warp straight from them, in one launch."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -8,6 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from lzu.core.arguments import as_positive, require_shape
 from lzu.core.lattice import Size, as_size
 from lzu.kernels.launch import launch, require_lattice, require_tensors
 from lzu.kernels.nodes import ELEMENTS, WARPS, attract, prepare
@@ -80,9 +80,9 @@ def boxes_to_saliency(
     """Return the saliency (B, 1, h, w) of boxes, as `lzu.saliency.from_boxes`, in float32.
 
     Args:
-        boxes: (B, n, 4) left, top, right, bottom in pixels of `image_size`; any type of number
-            but float64. Widths and heights must be positive: the boxes are not looked at before
-            the launch.
+        boxes: (B, n, 4) left, top, right, bottom in pixels of `image_size`; float32, float16,
+            bfloat16, int32 or int64, of which float32 is made. Widths and heights must be
+            positive: the boxes are not looked at before the launch.
         image_size: (H, W), the frame of the boxes.
         lattice: (h, w) cells.
         counts: (B,), int32 or int64, on the boxes' device: item b has counts[b] boxes, its first
@@ -123,10 +123,10 @@ def _require_boxes(
     boxes: Tensor, counts: Tensor | None, image_size: Sequence[int], lattice: Sequence[int]
 ) -> tuple[Tensor, Tensor | None, Size, Size]:
     numbers = (torch.float32, torch.float16, torch.bfloat16, torch.int32, torch.int64)
+    require_shape(boxes, "boxes", ("B", "n", 4))
     require_tensors(numbers, boxes=boxes)
-    if boxes.ndim != 3 or boxes.shape[2] != 4:
-        raise ValueError(f"boxes must be (B, n, 4), got {tuple(boxes.shape)}")
     if counts is not None:
+        require_shape(counts, "counts", ("B",))
         require_tensors((torch.int32, torch.int64), counts=counts)
         if counts.device != boxes.device:
             raise ValueError(f"boxes are on {boxes.device}, but counts on {counts.device}")
@@ -153,13 +153,11 @@ def _density(
 
     The weights of the mean Gaussian and of the constant are those of `from_kernel_sum`.
     """
-    for name, value in (("amplitude", amplitude), ("bandwidth", bandwidth)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive and finite, got {value}")
+    amplitude, bandwidth = as_positive(amplitude, "amplitude"), as_positive(bandwidth, "bandwidth")
     floor = 1 / (2 * min(lattice) - 1) ** 2
     total = amplitude + lattice[0] * lattice[1] * floor
     height, width = (float(side) for side in image_size)
-    weights = amplitude / total, floor / total, float(bandwidth)
+    weights = amplitude / total, floor / total, bandwidth
     # An unused pointer has to be one, too.
     return boxes, boxes if counts is None else counts, boxes.shape[1], width, height, *weights
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from triton.runtime import JITFunction
 
+from lzu.core.arguments import require_shape
+
 LATTICE_MAX = 1024  # cells along an axis; a program holds an axis of the lattice at once
 OPTIONS = {"enable_fp_fusion": True}  # of every kernel; Triton's default depends on its version
 _GRID_MAX = 65535  # CUDA's, along the second and third axis
@@ -63,8 +65,10 @@ def require_tensors(dtypes: tuple[torch.dtype, ...], **tensors: Tensor) -> None:
 
 def require_nodes(x: Tensor, y: Tensor) -> None:
     """Raise an error unless x (B, w) and y (B, h) can be the nodes of a separable warp."""
+    require_shape(x, "x", ("B", "w"))
+    require_shape(y, "y", ("B", "h"))
     require_tensors((torch.float32,), x=x, y=y)
-    if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0] or min(*x.shape, *y.shape) < 1:
+    if x.shape[0] != y.shape[0] or min(*x.shape, *y.shape) < 1:
         raise ValueError(
             f"x and y must be nodes (B, w) and (B, h), got {tuple(x.shape)} and {tuple(y.shape)}"
         )

@@ -4,19 +4,17 @@ Little crosses device memory here (for a lattice of 31 x 51, 6 KB of saliency an
 constants); what counts is that one launch replaces a dozen.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from lzu.core.arguments import as_positive, require_shape
 from lzu.core.lattice import Size
 from lzu.core.mapping import folded_kernels
 from lzu.core.memory import constant
 from lzu.kernels.launch import launch, require_lattice, require_tensors
-from lzu.saliency import require_saliency
 
 ELEMENTS = 4096  # of a block of saliency or of a kernel constant, 16 a thread
 WARPS = 8
@@ -40,7 +38,7 @@ def separable_nodes(
         TypeError, ValueError: wrong types, shapes, lattice or setting.
         RuntimeError: a gradient is wanted.
     """
-    require_saliency(saliency)
+    require_shape(saliency, "saliency", ("B", 1, "h", "w"))
     require_tensors((torch.float32, torch.float16, torch.bfloat16), saliency=saliency)
     batch, _, h, w = saliency.shape
     x, y, kernels_x, kernels_y = prepare(batch, (h, w), fwhm, anti_crop, saliency.device)
@@ -69,15 +67,12 @@ def prepare(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return empty nodes along x and y, and the constants of their kernels."""
     require_lattice(lattice)
-    if not 0 < fwhm < math.inf:
-        raise ValueError(f"fwhm must be positive and finite, in lattice cells, got {fwhm}")
+    fwhm = as_positive(fwhm, "fwhm")
     h, w = lattice
     radius = min(h, w) - 1
     nodes = (torch.empty((batch, n), dtype=torch.float32, device=device) for n in (w, h))
     side = triton.next_power_of_2(max(h, w))
-    kernels = (
-        _padded_kernels(n, side, radius, float(fwhm), bool(anti_crop), device) for n in (w, h)
-    )
+    kernels = (_padded_kernels(n, side, radius, fwhm, bool(anti_crop), device) for n in (w, h))
     return *nodes, *kernels
 
 

@@ -12,6 +12,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from lzu.core.arguments import require_shape
 from lzu.core.lattice import as_extent, as_size
 from lzu.kernels import axis
 from lzu.kernels.launch import launch, require_lattice, require_tensors, search_steps
@@ -44,9 +45,8 @@ def nonseparable_inverse(
         TypeError, ValueError: wrong types, shapes, sizes or devices.
         RuntimeError: a gradient is wanted.
     """
+    require_shape(nodes, "nodes", ("B", "h", "w", 2))
     require_tensors((torch.float32,), nodes=nodes)
-    if nodes.ndim != 4 or nodes.shape[3] != 2:
-        raise ValueError(f"nodes must be (B, h, w, 2), got {tuple(nodes.shape)}")
     batch, h, w, _ = nodes.shape
     require_lattice((h, w))
     height, width = as_size(size, minimum=1)

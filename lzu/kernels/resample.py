@@ -19,7 +19,7 @@ from lzu.kernels.launch import launch, require_nodes, require_tensors, search_st
 from lzu.kernels.sampling import resample_kernel
 
 MAX_LEVELS = 8  # in one launch
-_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)  # of maps; images may be uint8, too
 
 
 @dataclass(frozen=True)
@@ -61,19 +61,20 @@ def zoom(images: Tensor, x: Tensor, y: Tensor, size: Sequence[int]) -> Tensor:
     """Return I(T(p)), as `lzu.Warp.zoom` of the separable warp with these nodes.
 
     Args:
-        images: (B, C, H, W), float32, float16 or bfloat16, with any strides.
+        images: (B, C, H, W), float32, float16, bfloat16 or uint8, with any strides.
         x: (B, w), float32, T_x at the lattice points. A batch of one serves any number of images.
         y: (B, h), likewise.
         size: (H', W') of the result, at least 2.
 
     Returns:
-        (B, C, H', W') in the images' dtype and memory format, computed in float32.
+        (B, C, H', W') in the images' dtype and memory format, computed in float32; of uint8 it is
+        float32, of values from 0 to 255.
 
     Raises:
         TypeError, ValueError: wrong types, shapes, sizes, batch sizes or devices.
         RuntimeError: a gradient is wanted.
     """
-    _require_maps([images], x, y, ("images",))
+    _require_maps([images], x, y, ("images",), eight_bit=True)
     as_size(images.shape[2:], "images' size", 1)
     size = as_size(size)
     scale = 1 / (size[0] - 1), 1 / (size[1] - 1)
@@ -108,6 +109,10 @@ def unzoom(
         TypeError, ValueError: wrong types, shapes, batch sizes or devices, named by their level.
         RuntimeError: a gradient is wanted.
     """
+    if isinstance(levels, (Tensor, str)) or not isinstance(levels, Sequence):
+        raise TypeError(
+            f"levels must be a list of tensors (B, C, H, W), got {type(levels).__name__}"
+        )
     levels = list(levels)
     _require_maps(levels, x, y, [f"levels[{index}]" for index in range(len(levels))])
     extents = [None] * len(levels) if extents is None else list(extents)
@@ -121,11 +126,14 @@ def unzoom(
     return _resample(levels, sizes, regions, x, y, unzoom=True, crops=crops)
 
 
-def _require_maps(maps: list[Tensor], x: Tensor, y: Tensor, names: Sequence[str]) -> None:
+def _require_maps(
+    maps: list[Tensor], x: Tensor, y: Tensor, names: Sequence[str], *, eight_bit: bool = False
+) -> None:
     require_nodes(x, y)
+    dtypes = (*_DTYPES, torch.uint8) if eight_bit else _DTYPES
     for name, given in zip(names, maps, strict=True):
-        require_images(given, name)
-        require_tensors(_DTYPES, x=x, **{name: given})
+        require_images(given, name, eight_bit=eight_bit)
+        require_tensors(dtypes, x=x, **{name: given})
         broadcast_batch(given.shape[0], x.shape[0], name)
 
 
@@ -145,7 +153,8 @@ def _resample(
         batch = broadcast_batch(source.shape[0], x.shape[0], "maps")
         layout = memory_format_of(source)
         shape = (batch, source.shape[1], *size)
-        result = torch.empty(shape, dtype=source.dtype, device=x.device, memory_format=layout)
+        dtype = torch.float32 if source.dtype == torch.uint8 else source.dtype
+        result = torch.empty(shape, dtype=dtype, device=x.device, memory_format=layout)
         results.append(result)
         if result.numel():
             groups[source.dtype, layout, batch].append(index)

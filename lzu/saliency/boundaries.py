@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lzu.core.arguments import as_integer, as_positive
 from lzu.core.lattice import Size, as_size
-from lzu.saliency.checks import require_positive
 
 
 def from_boundaries(
@@ -125,7 +125,7 @@ class BoundaryDensity:
 
     def __init__(self, lattice: Sequence[int] = (45, 45), *, ignore: int | None = None) -> None:
         self.lattice: Size = as_size(lattice, "lattice")
-        self.ignore = ignore
+        self.ignore = None if ignore is None else as_integer(ignore, "ignore")
         self.count = 0
         self.total = torch.zeros((1, 1, *self.lattice), dtype=torch.float64)
 
@@ -142,20 +142,20 @@ class BoundaryDensity:
 
 
 def _from_share(share: Tensor, boundary: float, background: float) -> Tensor:
-    require_positive(boundary=boundary, background=background)
+    boundary, background = as_positive(boundary, "boundary"), as_positive(background, "background")
     intensity = background + (boundary - background) * share
     return intensity / intensity.sum(dim=(2, 3), keepdim=True)
 
 
 def _require_labels(labels: Tensor, ignore: int | None) -> None:
     if not isinstance(labels, Tensor):
-        raise TypeError(f"labels must be a tensor, got {type(labels).__name__}")
+        raise TypeError(f"labels must be a tensor (..., H, W), got {type(labels).__name__}")
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise TypeError(f"labels must be integers, got {labels.dtype}")
     if labels.ndim < 2:
         raise ValueError(f"labels must be (..., H, W), got {tuple(labels.shape)}")
     if ignore is not None:
-        limits = torch.iinfo(labels.dtype)
+        ignore, limits = as_integer(ignore, "ignore"), torch.iinfo(labels.dtype)
         # PyTorch would wrap such a value, and find it in labels that do not have it.
         if not limits.min <= ignore <= limits.max:
             raise ValueError(

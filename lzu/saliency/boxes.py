@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from lzu.core.arguments import as_count, as_positive, require_floating, require_shape
 from lzu.core.lattice import Size, as_size, coordinates
 from lzu.core.memory import has_values, refuse_tracing
-from lzu.saliency.checks import as_items, require_boxes, require_positive
+from lzu.saliency.checks import as_item, as_items, require_boxes, result_dtype
 
 
 def from_boxes(
@@ -31,7 +32,8 @@ def from_boxes(
 
     Args:
         boxes: (n, 4) left, top, right, bottom in pixels of `image_size`, for a batch of one; or a
-            list of B such tensors, or (B, n, 4). They may lie partly or all outside the image.
+            list of B such, or (B, n, 4). Tensors or NumPy arrays of any real numbers, each item
+            of its own type. They may lie partly or all outside the image.
         image_size: (H, W), the frame of the boxes.
         lattice: (h, w) cells.
         amplitude: a, the weight of the boxes against the constant.
@@ -40,11 +42,11 @@ def from_boxes(
         check: look for bad boxes (on a GPU this waits for it).
 
     Returns:
-        Saliency (B, 1, h, w), float64 if any boxes are, else float32, on the boxes' device;
-        differentiable with respect to the boxes. Sums are taken in float64.
+        Saliency (B, 1, h, w), float64 if the boxes of any item are, else float32, on the boxes'
+        device; differentiable with respect to the boxes. Sums are taken in float64.
 
     Raises:
-        TypeError: boxes are no floating point or integer tensors; a setting is no number.
+        TypeError: boxes are no tensors or arrays of real numbers.
         ValueError: wrong shape, a box with NaN, infinite, zero or negative size (its index is
             named), or a setting that is not positive.
 
@@ -56,7 +58,7 @@ def from_boxes(
     image_size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
     total = kernel_sum(items, image_size, lattice, bandwidth=bandwidth, chunk=chunk, check=check)
     counts = [len(item) for item in items]
-    return from_kernel_sum(total, counts, amplitude=amplitude).to(items[0].dtype)
+    return from_kernel_sum(total, counts, amplitude=amplitude).to(result_dtype(items))
 
 
 def kernel_sum(
@@ -75,14 +77,14 @@ def kernel_sum(
     """
     items = as_items(boxes, 4)
     image_size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
-    require_positive(bandwidth=bandwidth, chunk=chunk)
+    bandwidth, chunk = as_positive(bandwidth, "bandwidth"), as_count(chunk, "chunk")
     refuse_tracing("saliency of boxes", "their number")
     if check and has_values(items[0]):
         require_boxes(items)
     longest = max(len(item) for item in items)
     if longest == 0:
         return items[0].new_zeros((len(items), *lattice), dtype=torch.float64)
-    step = max(1, int(chunk) // len(items))
+    step = max(1, chunk // len(items))
     parts = ([item[start : start + step] for item in items] for start in range(0, longest, step))
     sums = (_kernel_sum_once(part, image_size, lattice, bandwidth) for part in parts)
     return functools.reduce(torch.add, sums)
@@ -92,14 +94,24 @@ def from_kernel_sum(total: Tensor, counts: Sequence[int], *, amplitude: float = 
     """Return saliency (B, 1, h, w) from `kernel_sum`'s (B, h, w) and the numbers of boxes.
 
     As each Gaussian has sum 1, the whole has the sum counts * (amplitude + h * w / (2p + 1)^2),
-    known beforehand. An item without boxes gets uniform saliency.
+    known beforehand. An item without boxes gets uniform saliency. It is float64 if `total` is,
+    else float32.
+
+    Raises:
+        TypeError: no floating point tensor, or counts that are no integers.
+        ValueError: a wrong shape, or as many counts as batch items are needed.
     """
-    require_positive(amplitude=amplitude)
-    if not isinstance(total, Tensor) or not total.is_floating_point():
-        raise TypeError("total must be a floating point tensor (B, h, w)")
-    if total.ndim != 3 or min(total.shape[1:]) < 2:
-        raise ValueError(f"total must be (B, h, w), got {tuple(total.shape)}")
+    amplitude = as_positive(amplitude, "amplitude")
+    require_shape(total, "total", ("B", "h", "w"))
+    require_floating(total, "total")
+    if total.dtype != torch.float64:
+        total = total.float()
     batch, h, w = total.shape
+    as_size((h, w), "total's lattice")
+    try:
+        counts = [as_count(count, f"counts[{i}]", 0) for i, count in enumerate(counts)]
+    except TypeError as error:
+        raise TypeError(f"counts must be {batch} integers: {error}") from None
     if len(counts) != batch:
         raise ValueError(f"total has {batch} batch items, counts has {len(counts)}")
     floor = 1 / (2 * min(h, w) - 1) ** 2
@@ -133,25 +145,22 @@ class BoxDensity:
     ) -> None:
         self.image_size: Size = as_size(image_size, "image_size", 1)
         self.lattice: Size = as_size(lattice, "lattice")
-        require_positive(bandwidth=bandwidth)
-        self.bandwidth = bandwidth
+        self.bandwidth = as_positive(bandwidth, "bandwidth")
         self.count = 0
         self.total = torch.zeros((1, *self.lattice), dtype=torch.float64)
 
     def add(self, boxes: Tensor, *, check: bool = True) -> None:
-        """Add boxes (n, 4), as in `from_boxes`; those with n = 0 change nothing.
+        """Add boxes (n, 4), a tensor or array as in `from_boxes`; n = 0 changes nothing.
 
         Raises:
-            TypeError, ValueError: as `from_boxes`; or boxes are of another rank.
+            TypeError, ValueError: as `from_boxes`; or boxes of several items: add one by one.
         """
-        if isinstance(boxes, Tensor) and boxes.ndim != 2:
-            raise ValueError(f"boxes must be (n, 4), got {tuple(boxes.shape)}")
-        boxes = as_items([boxes], 4)[0]
+        item = as_item(boxes, 4)
         part = kernel_sum(
-            boxes.detach(), self.image_size, self.lattice, bandwidth=self.bandwidth, check=check
+            item.detach(), self.image_size, self.lattice, bandwidth=self.bandwidth, check=check
         )
         self.total += part.to(self.total.device)
-        self.count += len(boxes)
+        self.count += len(item)
 
     def saliency(self, amplitude: float = 1.0) -> Tensor:
         """Return the saliency (1, 1, h, w), float32, of all boxes so far."""
@@ -162,7 +171,9 @@ def _kernel_sum_once(
     items: list[Tensor], image_size: Size, lattice: Size, bandwidth: float
 ) -> Tensor:
     # Float64 keeps a sum over a million boxes exact, and is left alone by autocast and TF32.
-    boxes = (items[0].unsqueeze(0) if len(items) == 1 else pad_sequence(items, True)).double()
+    # Each item by itself, for padding together takes the first one's type.
+    items = [item.double() for item in items]
+    boxes = items[0].unsqueeze(0) if len(items) == 1 else pad_sequence(items, True)
     weights = None
     if any(len(item) != boxes.shape[1] for item in items):
         ones = [item.new_ones(len(item), dtype=torch.float64) for item in items]

@@ -6,10 +6,11 @@ from itertools import combinations, product
 import torch
 from torch import Tensor
 
+from lzu.core.arguments import as_positive, require_floating
 from lzu.core.lattice import Size, as_size
 from lzu.core.memory import constant, has_values, refuse_tracing
 from lzu.saliency.boxes import from_boxes
-from lzu.saliency.checks import as_items, require_boxes_3d, require_positive
+from lzu.saliency.checks import as_item, as_items, require_boxes_3d, result_dtype
 
 
 def from_boxes_3d(
@@ -30,8 +31,8 @@ def from_boxes_3d(
     data set that comes in parts, give the visible projections to `BoxDensity.add`.
 
     Args:
-        boxes_3d: (n, 7) for a batch of one; or a list of B such tensors, or (B, n, 7). Frame and
-            columns as in `project_boxes_3d`.
+        boxes_3d: (n, 7) for a batch of one; or a list of B such, or (B, n, 7); tensors or arrays,
+            as in `from_boxes`. Frame and columns as in `project_boxes_3d`.
         cam2img: one camera for all items, (3, 3), (3, 4) or (4, 4); or one each, (B, ...).
         image_size: (H, W) in pixels, the frame of `cam2img`.
         lattice, amplitude, bandwidth, chunk: as in `from_boxes`.
@@ -52,8 +53,8 @@ def from_boxes_3d(
     torch.Size([1, 1, 27, 48])
     """
     items = as_items(boxes_3d, 7, "boxes_3d")
-    size = as_size(image_size, "image_size", 1)
-    require_positive(near=near)
+    size, lattice = as_size(image_size, "image_size", 1), as_size(lattice, "lattice")
+    near = as_positive(near, "near")
     _require_camera(cam2img, items[0].device, len(items), "batch items of boxes")
     refuse_tracing("saliency of boxes", "their number")
     if check and has_values(items[0]):
@@ -63,7 +64,9 @@ def from_boxes_3d(
     if cam2img.ndim == 3:
         owners = [index for index, count in enumerate(counts) for _ in range(count)]
         cam2img = cam2img[torch.tensor(owners, dtype=torch.long, device=cam2img.device)]
-    boxes, visible = _project(torch.cat(items), cam2img, size, near)
+    # In float64 before they are joined: half precision with integers would stay half.
+    boxes = torch.cat([item.double() for item in items])
+    boxes, visible = _project(boxes, cam2img, size, near, result_dtype(items))
     seen = [
         part[shown] for part, shown in zip(boxes.split(counts), visible.split(counts), strict=True)
     ]
@@ -111,7 +114,8 @@ def project_boxes_3d(
         Differentiable with respect to boxes and camera.
 
     Raises:
-        TypeError: boxes or camera are no tensors of numbers.
+        TypeError: boxes are no tensor or array of real numbers, or the camera is no floating
+            point tensor.
         ValueError: a wrong shape; a box with a NaN, infinite, zero or negative size (its index is
             named); a camera that is not finite; tensors on several devices; or `near` is not
             positive.
@@ -123,17 +127,13 @@ def project_boxes_3d(
     >>> boxes[visible], visible
     (tensor([[40., 40., 60., 60.]]), tensor([ True, False]))
     """
-    if isinstance(boxes_3d, Tensor) and boxes_3d.ndim != 2:
-        raise ValueError(f"boxes_3d must be (n, 7), got {tuple(boxes_3d.shape)}")
-    items = as_items([boxes_3d], 7, "boxes_3d")
-    boxes_3d = items[0]
-    size = as_size(image_size, "image_size", 1)
-    require_positive(near=near)
-    _require_camera(cam2img, boxes_3d.device, len(boxes_3d), "boxes")
-    if check and has_values(boxes_3d):
-        require_boxes_3d(items)
+    item = as_item(boxes_3d, 7, "boxes_3d")
+    size, near = as_size(image_size, "image_size", 1), as_positive(near, "near")
+    _require_camera(cam2img, item.device, len(item), "boxes")
+    if check and has_values(item):
+        require_boxes_3d([item])
         _require_finite(cam2img)
-    return _project(boxes_3d, cam2img, size, near)
+    return _project(item, cam2img, size, near, result_dtype([item]))
 
 
 def box_corners_3d(boxes_3d: Tensor) -> Tensor:
@@ -149,7 +149,9 @@ def box_corners_3d(boxes_3d: Tensor) -> Tensor:
     return turned + boxes_3d[:, None, :3]
 
 
-def _project(boxes_3d: Tensor, cam2img: Tensor, size: Size, near: float) -> tuple[Tensor, Tensor]:
+def _project(
+    boxes_3d: Tensor, cam2img: Tensor, size: Size, near: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
     # Pixels times depth: lines stay lines, whatever the depth, so edges can be cut here.
     corners = _apply_camera(cam2img.double(), box_corners_3d(boxes_3d.double()))
     start, end = _edges(corners.device)
@@ -164,9 +166,7 @@ def _project(boxes_3d: Tensor, cam2img: Tensor, size: Size, near: float) -> tupl
     pixels = points[..., :2] / torch.where(seen, points[..., 2], 1).unsqueeze(-1)
     left, right = _span(pixels[..., 0], seen, size[1])
     top, bottom = _span(pixels[..., 1], seen, size[0])
-    boxes = torch.stack((left, top, right, bottom), dim=1)
-    if boxes_3d.dtype != torch.float64:
-        boxes = boxes.float()
+    boxes = torch.stack((left, top, right, bottom), dim=1).to(dtype)
     # After rounding, so that every visible box is of positive size as it is returned.
     visible = (boxes[:, 2:] > boxes[:, :2]).all(1)
     return torch.where(visible.unsqueeze(1), boxes, 0), visible
@@ -204,15 +204,17 @@ def _edges(device: torch.device) -> Tensor:
 
 
 def _require_camera(cam2img: Tensor, device: torch.device, count: int, of: str) -> None:
-    if not isinstance(cam2img, Tensor) or not cam2img.is_floating_point():
-        kind = cam2img.dtype if isinstance(cam2img, Tensor) else type(cam2img).__name__
-        raise TypeError(f"cam2img must be a floating point tensor, got {kind}")
+    if not isinstance(cam2img, Tensor):
+        raise TypeError(
+            f"cam2img must be a tensor (3, 3), (3, 4) or (4, 4), got {type(cam2img).__name__}"
+        )
+    require_floating(cam2img, "cam2img")
     if cam2img.ndim not in (2, 3) or cam2img.shape[-2:] not in ((3, 3), (3, 4), (4, 4)):
         raise ValueError(
             f"cam2img must be (3, 3), (3, 4) or (4, 4), or one for each; got {tuple(cam2img.shape)}"
         )
     if cam2img.ndim == 3 and len(cam2img) != count:
-        raise ValueError(f"{count} {of}, but {len(cam2img)} cameras")
+        raise ValueError(f"{count} {of}, but cam2img has {len(cam2img)} cameras")
     if cam2img.device != device:
         raise ValueError(f"boxes_3d are on {device}, but cam2img is on {cam2img.device}")
 

@@ -1,98 +1,107 @@
-"""What saliency, boxes and settings must be, with one error for each that is not."""
+"""What saliency and boxes must be, with one error for each that is not."""
 
-import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lzu.core.arguments import require_floating, require_shape
+
 
 def require_saliency(saliency: Tensor, name: str = "saliency") -> None:
-    """Raise an error unless `saliency` is a floating point (B, 1, h, w) with h and w at least 2."""
-    if not isinstance(saliency, Tensor) or not saliency.is_floating_point():
-        kind = saliency.dtype if isinstance(saliency, Tensor) else type(saliency).__name__
-        raise TypeError(f"{name} must be a floating point tensor, got {kind}")
-    if saliency.ndim != 4 or saliency.shape[1] != 1:
-        raise ValueError(f"{name} must be (B, 1, h, w), got {tuple(saliency.shape)}")
+    """Raise an error unless `saliency` is a floating point (B, 1, h, w), with B at least 1.
+
+    And h and w at least 2.
+    """
+    require_shape(saliency, name, ("B", 1, "h", "w"))
+    require_floating(saliency, name)
+    if len(saliency) < 1:
+        raise ValueError(
+            f"{name} must be (B, 1, h, w) with B at least 1, got {tuple(saliency.shape)}"
+        )
     if min(saliency.shape[2:]) < 2:
         raise ValueError(f"{name} must have at least 2 x 2 cells, got {tuple(saliency.shape[2:])}")
 
 
-def require_number(**settings: Any) -> None:
-    """Raise a TypeError that names the first setting that is no single real number."""
-    for name, value in settings.items():
-        if isinstance(value, Tensor) and value.ndim == 0 and value.dtype != torch.bool:
-            continue
-        if not isinstance(value, numbers.Real) or isinstance(value, bool):
-            shown = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise TypeError(f"{name} must be a number, got {shown}")
-
-
-def require_positive(**settings: float) -> None:
-    """Raise an error that names the first setting that is not positive and finite."""
-    for name, value in settings.items():
-        require_number(**{name: value})
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{name} must be positive and finite, got {value}")
-
-
-def require_fraction(**settings: float) -> None:
-    """Raise an error that names the first setting that is not above 0 and at most 1."""
-    for name, value in settings.items():
-        require_number(**{name: value})
-        if not 0 < value <= 1:
-            raise ValueError(f"{name} must be above 0 and at most 1, got {value}")
-
-
-def as_items(boxes: Tensor | Sequence[Tensor], columns: int, name: str = "boxes") -> list[Tensor]:
+def as_items(boxes: Any, columns: int, name: str = "boxes") -> list[Tensor]:
     """Return boxes (n, columns), (B, n, columns) or a list of (n, columns) as a list of B.
 
-    All are float64 if one of them is, else float32: no item loses what its type can tell, and no
-    difference of two columns wraps or overflows.
+    Tensors and NumPy arrays, also mixed, of any real type of number: an item keeps its own. Who
+    computes with them promotes: see `result_dtype`.
 
     Raises:
-        TypeError: an item is no tensor of numbers.
+        TypeError: an item is no tensor or array of numbers.
         ValueError: no item, a wrong shape, or several devices.
     """
-    wanted = f"(n, {columns}), a list of (n, {columns}) or (B, n, {columns})"
-    if isinstance(boxes, Tensor) and boxes.ndim not in (2, 3):
-        raise ValueError(f"{name} must be {wanted}, got {tuple(boxes.shape)}")
-    if not isinstance(boxes, (Tensor, list, tuple)):
-        raise TypeError(f"{name} must be tensors, {wanted}, got {type(boxes).__name__}")
-    items = [boxes] if isinstance(boxes, Tensor) and boxes.ndim == 2 else list(boxes)
+    forms = f"(n, {columns}), (B, n, {columns}) or a list of (n, {columns})"
+    if _is_array(boxes):
+        whole = _as_tensor(boxes, name)
+        if (
+            whole.ndim not in (2, 3)
+            or whole.shape[-1] != columns
+            or (whole.ndim == 3 and len(whole) == 0)
+        ):
+            raise ValueError(f"{name} must be {forms}, got {tuple(whole.shape)}")
+        items = [whole] if whole.ndim == 2 else list(whole)
+    elif isinstance(boxes, Iterable) and not isinstance(boxes, (str, bytes, dict, set)):
+        items = [_as_tensor(item, f"{name}[{index}]") for index, item in enumerate(boxes)]
+    else:
+        raise TypeError(f"{name} must be {forms}, got {type(boxes).__name__}")
     if not items:
         raise ValueError(f"{name} must have at least one batch item, got an empty list")
     for index, item in enumerate(items):
-        if not isinstance(item, Tensor):
-            raise TypeError(f"{name}[{index}] must be a tensor, got {type(item).__name__}")
-        if item.is_complex() or item.dtype == torch.bool:
-            raise TypeError(f"{name}[{index}] must hold numbers, got {item.dtype}")
         if item.ndim != 2 or item.shape[1] != columns:
-            raise ValueError(f"{name} must be {wanted}; batch item {index} is {tuple(item.shape)}")
+            raise ValueError(f"{name} must be {forms}; batch item {index} is {tuple(item.shape)}")
         if item.device != items[0].device:
             raise ValueError(
                 f"{name} are on several devices: {items[0].device} and, item {index}, {item.device}"
             )
-    double = any(item.dtype == torch.float64 for item in items)
-    return [item.to(torch.float64 if double else torch.float32) for item in items]
+    return items
+
+
+def as_item(boxes: Any, columns: int, name: str = "boxes") -> Tensor:
+    """Return boxes (n, columns), a tensor or an array, as a tensor; else raise as `as_items`."""
+    item = _as_tensor(boxes, name)
+    require_shape(item, name, ("n", columns))
+    return item
+
+
+def result_dtype(items: list[Tensor]) -> torch.dtype:
+    """Return float64 if any item is float64, else float32: what is made of all of them."""
+    return torch.float64 if any(i.dtype == torch.float64 for i in items) else torch.float32
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, Tensor) or hasattr(value, "__array__")
+
+
+def _as_tensor(value: Any, name: str) -> Tensor:
+    if not _is_array(value):
+        raise TypeError(f"{name} must be a tensor or an array, got {type(value).__name__}")
+    try:
+        tensor = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of numbers: {error}") from None
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{name} must hold real numbers, got {tensor.dtype}")
+    return tensor
 
 
 def require_boxes(items: list[Tensor]) -> None:
     """Raise an error that names the first box (n, 4) not finite or not of positive size."""
     for index, item in enumerate(items):
-        _require_sizes(
-            item,
-            item[:, 2:] - item[:, :2],
-            f"batch item {index}",
-            "left, top, right, bottom",
-        )
+        # In float64: a difference of unsigned integers wraps, and one of float16 overflows.
+        wide = item.double()
+        sizes = wide[:, 2:] - wide[:, :2]
+        _require_sizes(wide, sizes, f"batch item {index}", "left, top, right, bottom")
 
 
 def require_boxes_3d(items: list[Tensor]) -> None:
     """Raise an error that names the first box (n, 7) not finite or not of positive size."""
     for index, item in enumerate(items):
-        _require_sizes(item, item[:, 3:6], f"batch item {index}", "x, y, z, l, h, w, yaw")
+        wide = item.double()
+        _require_sizes(wide, wide[:, 3:6], f"batch item {index}", "x, y, z, l, h, w, yaw")
 
 
 def _require_sizes(boxes: Tensor, sizes: Tensor, where: str, columns: str) -> None:

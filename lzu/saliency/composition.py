@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lzu.core.arguments import as_number, as_positive
 from lzu.core.lattice import as_buffer, restore_precision
 from lzu.core.memory import has_values
-from lzu.saliency.checks import require_positive, require_saliency
+from lzu.saliency.checks import require_saliency
 
 
 def compose(*terms: tuple[Tensor, float], check: bool = True) -> Tensor:
@@ -19,9 +20,9 @@ def compose(*terms: tuple[Tensor, float], check: bool = True) -> Tensor:
     has the floor that `magnification_bound` speaks of.
 
     Args:
-        terms: pairs of saliency (B, 1, h, w) and weight. Maps have one lattice; a batch of 1
-            serves all batch items of the others. Unlike what makes a warp, a term may be zero
-            in some cells.
+        terms: pairs of saliency (B, 1, h, w) and weight, a number. Maps have one lattice; a batch
+            of 1 serves all batch items of the others. Unlike what makes a warp, a term may be
+            zero in some cells.
         check: look for bad values (on a GPU this waits for it).
 
     Returns:
@@ -82,11 +83,13 @@ class Composed(nn.Module):
         super().__init__()
         if not callable(source):
             raise TypeError(f"source must be callable, got {type(source).__name__}")
+        weight = as_number(weight, "weight")
         if not 0 < weight < 1:
             raise ValueError(f"weight must be between 0 and 1, got {weight}")
+        require_saliency(prior, "prior")
         _as_terms([(prior, weight)], check=True)
         if len(prior) != 1:
-            raise ValueError(f"a fixed prior must be (1, 1, h, w), got {tuple(prior.shape)}")
+            raise ValueError(f"prior must be (1, 1, h, w), got {tuple(prior.shape)}")
         self.register_buffer("prior", as_buffer(prior, "prior"))
         self.source, self.weight, self.check = source, weight, check
 
@@ -116,14 +119,14 @@ def _as_terms(terms: Any, check: bool) -> tuple[list[Tensor], list[float]]:
             raise TypeError(f"term {index} must be a pair (saliency, weight), got {term!r:.80}")
         map_, weight = term
         require_saliency(map_, f"the saliency of term {index}")
-        require_positive(**{f"the weight of term {index}": weight})
+        weights.append(as_positive(weight, f"the weight of term {index}"))
         if maps:
             _require_fit(map_, maps, index)
         if check and has_values(map_):
             _require_values(map_, index)
-        maps.append(map_ if map_.dtype == torch.float64 else map_.float())
-        weights.append(float(weight))
-    return maps, weights
+        maps.append(map_)
+    wide = any(map_.dtype == torch.float64 for map_ in maps)
+    return [map_.to(torch.float64 if wide else torch.float32) for map_ in maps], weights
 
 
 def _require_fit(map_: Tensor, before: list[Tensor], index: int) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lzu.core.arguments import as_count
 from lzu.core.lattice import as_size
-from lzu.saliency.checks import require_positive
 
 
 def uniform(
@@ -19,14 +19,14 @@ def uniform(
     """Return constant saliency (batch, 1, h, w) with sum 1, whose warp is the identity.
 
     Raises:
-        TypeError, ValueError: a lattice or batch that is not of positive integers, or a dtype that
-            is not floating point.
+        TypeError: a lattice or batch that is no integer, or a dtype that is not floating point.
+        ValueError: a lattice below 2 cells an axis, or a batch below 1.
 
     >>> uniform((2, 4)).unique()
     tensor([0.1250])
     """
     h, w = as_size(lattice, "lattice")
-    require_positive(batch=batch)
+    batch = as_count(batch, "batch")
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise TypeError(f"dtype must be floating point, got {dtype}")
     return torch.full((batch, 1, h, w), 1 / (h * w), dtype=dtype, device=device)

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from lzu.core.arguments import as_fraction, as_positive
 from lzu.core.lattice import as_size
-from lzu.saliency.checks import require_fraction, require_positive
 
 
 def magnification_bound(
@@ -51,8 +51,7 @@ def magnification_bound(
     >>> round(x, 1), round(y, 1)
     (11.3, 7.3)
     """
-    require_fraction(floor=floor)
-    require_positive(fwhm=fwhm)
+    floor, fwhm = as_fraction(floor, "floor"), as_positive(fwhm, "fwhm")
     h, w = as_size(lattice, "lattice")
     return _axis_bound(w, min(h, w) - 1, fwhm, floor), _axis_bound(h, min(h, w) - 1, fwhm, floor)
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzu.core.lattice import as_size
-from lzu.saliency.checks import require_fraction, require_positive
+from lzu.core.arguments import as_count, as_fraction, require_shape
+from lzu.core.lattice import Size, as_size
+from lzu.core.resample import require_images
+
+_ROWS_AT_ONCE = 64
 
 
 class LearnedSaliency(nn.Module):
@@ -64,11 +68,10 @@ class LearnedSaliency(nn.Module):
                 f"input_size must be multiples of 4 plus 1, got {self.input_size}; "
                 f"the nearest is {nearest}"
             )
-        require_positive(in_channels=in_channels, channels=channels)
+        in_channels, channels = as_count(in_channels, "in_channels"), as_count(channels, "channels")
         if channels % 16:
             raise ValueError(f"channels must be a multiple of 16, got {channels}")
-        require_fraction(floor=floor)
-        self.in_channels, self.floor = in_channels, floor
+        self.in_channels, self.floor = in_channels, as_fraction(floor, "floor")
         self.body = nn.Sequential(
             *_convolution(in_channels, channels // 2, stride=2),
             *_convolution(channels // 2, channels, stride=2),
@@ -83,21 +86,17 @@ class LearnedSaliency(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return saliency (B, 1, h, w) of images (B, C, H, W).
 
-        It is float32, or float64 if the weights are; images of any width are cast to the weights'.
+        It is float32, or float64 if the weights are; images, floating point of any width or uint8,
+        are cast to the weights'.
 
         Raises:
-            TypeError: images are not floating point.
-            ValueError: images are not (B, C, H, W) with C = `in_channels`.
+            TypeError: images are neither floating point nor uint8.
+            ValueError: images are not (B, C, H, W) with C = `in_channels`, or have a side of 0.
         """
-        if not isinstance(images, Tensor):
-            raise TypeError(f"images must be a tensor, got {type(images).__name__}")
-        if not images.is_floating_point():
-            raise TypeError(f"images must be floating point, got {images.dtype}")
-        if images.ndim != 4 or images.shape[1] != self.in_channels:
-            raise ValueError(
-                f"images must be (B, {self.in_channels}, H, W), got {tuple(images.shape)}"
-            )
-        small = F.interpolate(_widen(images), self.input_size, mode="bilinear", antialias=True)
+        require_shape(images, "images", ("B", self.in_channels, "H", "W"))
+        require_images(images, eight_bit=True)
+        as_size(images.shape[2:], "images' size", 1)
+        small = _shrink(images, self.input_size)
         small = F.group_norm(small, 1).to(self.head.weight.dtype)
         logits = _widen(self.head(self.body(small)))
         logits = F.interpolate(logits, self.lattice, mode="bilinear", align_corners=True)
@@ -121,6 +120,18 @@ def _convolution(
         bias=False,
     )
     return [convolution, nn.GroupNorm(8, out_channels), nn.ReLU()]
+
+
+def _shrink(images: Tensor, size: Size) -> Tensor:
+    """Return images resized, antialiased; uint8 with no floating-point copy of the whole."""
+    if images.dtype == torch.uint8:
+        # The filter is separable: the widths first, of some rows at a time.
+        parts = [
+            F.interpolate(part.float(), (part.shape[2], size[1]), mode="bilinear", antialias=True)
+            for part in images.split(_ROWS_AT_ONCE, dim=2)
+        ]
+        images = torch.cat(parts, dim=2)
+    return F.interpolate(_widen(images), size, mode="bilinear", antialias=True)
 
 
 def _widen(values: Tensor) -> Tensor:

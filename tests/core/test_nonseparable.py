@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lzu import Warp
 from lzu.core.bilinear import Tiles, corner_determinants, ring
+from lzu.core.lattice import Region
 from lzu.core.mapping import nonseparable_nodes
 from lzu.core.polylines import tiles_of_map, tiles_of_points
 
@@ -253,7 +254,7 @@ def test_maps_and_points_are_located_alike(seed, h, w, anti_crop):
     grid = nonseparable_nodes(s, fwhm=4, anti_crop=anti_crop)
     size, extent = (11, 13), (8.7, 10.2)
     y, x = (torch.arange(n).double() / side for n, side in zip(size, extent, strict=True))
-    of_map = tiles_of_map(grid, size, extent, x, y).flatten(1)
+    of_map = tiles_of_map(grid, size, Region(extent), x, y).flatten(1)
     cells = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).flatten(0, 1)
     of_points = tiles_of_points(grid, cells.expand(3, -1, -1))
     # A cell that lies on an edge to the last digit may go either way; both tiles map it alike.

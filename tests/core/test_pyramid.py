@@ -232,5 +232,5 @@ def test_bad_arguments(prior):
         unzoom_levels([torch.rand(1, 2, 6, 10)], warp, finest=(24, 40), extents=[None] * 2)
     with pytest.raises(ValueError, match="extent must be given"):
         unzoom_levels([torch.rand(1, 2, 1, 1)], warp, finest=(24, 40), extents=[None])
-    with pytest.raises(TypeError, match="features must be floating point"):
+    with pytest.raises(TypeError, match=r"features\[0\] must be floating point"):
         unzoom_levels([torch.zeros(1, 2, 6, 10).long()], warp, finest=(24, 40), extents=[None])

@@ -43,8 +43,8 @@ def test_errors():
     grid = identity_grid(4, 4)
     with pytest.raises(ValueError, match=r"images must be \(B, C, H, W\), got \(3, 4, 4\)"):
         sample(torch.rand(3, 4, 4), grid)
-    with pytest.raises(TypeError, match=r"images must be floating point, got torch.uint8"):
-        sample(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), grid)
+    with pytest.raises(TypeError, match=r"images must be floating point or uint8, got torch.int16"):
+        sample(torch.zeros(1, 3, 4, 4, dtype=torch.int16), grid)
     with pytest.raises(TypeError, match=r"features must be a tensor.*got list"):
         sample([1], grid, name="features")
     with pytest.raises(ValueError, match="images have 3 batch items, the warp has 2"):

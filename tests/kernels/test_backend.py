@@ -52,6 +52,13 @@ def test_it_gives_what_pytorch_gives(separable, anti_crop, device, used):
         assert used == ([] if not anti_crop else ["nonseparable_inverse"] * 2)
 
 
+def test_images_of_8_bits_are_widened_in_the_kernel(device, used):
+    plain, fast = lenses(random_saliency(0, (5, 6)), device)
+    images = torch.randint(0, 256, (2, 3, 18, 30), dtype=torch.uint8, device=device)
+    torch.testing.assert_close(fast.zoom(images)[0], plain.zoom(images)[0], rtol=1e-5, atol=255e-5)
+    assert used == ["zoom"]
+
+
 def test_adaptive_saliency_becomes_nodes_in_a_launch(device, used):
     saliency = random_saliency(1, (5, 6), batch=2).to(device)
     plain, fast = lenses(lambda: saliency, device, check=False)

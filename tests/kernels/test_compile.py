@@ -94,6 +94,15 @@ def test_zoom_and_unzoom(layout, dtype, compiled, tmp_path):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("channels", [3, 64])
+def test_zoom_of_8_bits(channels, layout, compiled, tmp_path):
+    images = torch.empty(1, channels, 1200, 1920, dtype=torch.uint8)
+    kernels.zoom(images.contiguous(memory_format=layout), X, Y, (600, 960))
+    assert_no_spills(compiled[0], tmp_path, registers=64)
+    assert ".u8" in compiled[0].asm["ptx"] or ".b8" in compiled[0].asm["ptx"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_cropping_and_odd_channels(layout, compiled, tmp_path):
     kernels.unzoom(features(layout, torch.bfloat16, (8, 16), 37), X, Y, crops=True)
     assert_no_spills(compiled[0], tmp_path, registers=64)

@@ -50,7 +50,7 @@ def test_nodes(device):
     maps = MAPS.to(device)
     with wants(TypeError, "y must be one of float32 for the Triton kernels, got torch.float64"):
         kernels.zoom(maps, x, y.double(), (4, 4))
-    with wants(ValueError, "x and y must be nodes (B, w) and (B, h), got (5,) and (1, 4)"):
+    with wants(ValueError, "x must be (B, w), got (5,)"):
         kernels.zoom(maps, x[0], y, (4, 4))
     with wants(ValueError, "x and y must be nodes (B, w) and (B, h), got (1, 5) and (2, 4)"):
         kernels.unzoom([maps], x, y.expand(2, -1))
@@ -89,7 +89,7 @@ def test_boxes(function, device):
     boxes = BOXES.to(device)
     with wants(ValueError, "boxes must be (B, n, 4), got (1, 4)"):
         make(boxes[0], (10, 20))
-    with wants(TypeError, "boxes must be a tensor, got list"):
+    with wants(TypeError, "boxes must be a tensor (B, n, 4), got list"):
         make([boxes], (10, 20))
     with wants(TypeError, "boxes must be one of float32, float16, bfloat16, int32, int64"):
         make(boxes.double(), (10, 20))

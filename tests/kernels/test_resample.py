@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzu import Warp, kernels
+from lzu.core.resample import memory_format_of
 from tests.core import oracles
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
@@ -76,6 +77,26 @@ def assert_unzooms(levels, warp, extents=None):
 def test_zoom(dtype, layout, device):
     images = random_maps(1, 3, 23, 31, dtype=dtype, layout=layout, device=device)
     assert_zooms(images, random_warp((7, 9), device=device), (13, 17))
+
+
+def assert_zooms_bytes(images, warp, size):
+    zoomed = kernels.zoom(images, warp.x, warp.y, size)
+    assert zoomed.dtype == torch.float32
+    assert zoomed.is_contiguous(memory_format=memory_format_of(images))
+    exact = warp.to(dtype=torch.float64).zoom(images.double(), size)
+    torch.testing.assert_close(zoomed.double(), exact, rtol=1e-5, atol=255e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 33, 48])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_zoom_of_8_bits(layout, channels, device):
+    images = torch.randint(0, 256, (2, channels, 9, 8), dtype=torch.uint8, device=device)
+    warp = random_warp((5, 6), device=device)
+    assert_zooms_bytes(images.contiguous(memory_format=layout), warp, (7, 10))
+    # As decoders give it, and parts of that.
+    as_loaded = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    assert_zooms_bytes(as_loaded, warp, (7, 10))
+    assert_zooms_bytes(as_loaded[:, ::2, 2:, ::3], warp, (3, 4))
 
 
 @pytest.mark.parametrize("batch", [(1, 1), (3, 1), (1, 3), (3, 3)])

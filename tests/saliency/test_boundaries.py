@@ -146,7 +146,7 @@ def test_it_magnifies_the_boundary():
 def test_labels_that_are_no_integers(dtype):
     with pytest.raises(TypeError, match="labels must be integers, got torch"):
         from_boundaries(torch.zeros(4, 4).to(dtype))
-    with pytest.raises(TypeError, match="labels must be a tensor, got list"):
+    with pytest.raises(TypeError, match=r"labels must be a tensor \(..., H, W\), got list"):
         from_boundaries([[0, 1]])
 
 

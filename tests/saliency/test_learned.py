@@ -242,15 +242,15 @@ def test_bad_settings():
         LearnedSaliency((1, 5))
     with pytest.raises(ValueError, match="channels must be a multiple of 16, got 24"):
         LearnedSaliency(channels=24)
-    with pytest.raises(ValueError, match="in_channels must be positive"):
+    with pytest.raises(ValueError, match="in_channels must be at least 1"):
         LearnedSaliency(in_channels=0)
     with pytest.raises(ValueError, match="fwhm must be positive"):
         magnification_bound(0.5, fwhm=0)
 
 
 def test_bad_images():
-    with pytest.raises(TypeError, match=r"images must be floating point, got torch\.uint8"):
-        LearnedSaliency()(torch.zeros(1, 3, 60, 90, dtype=torch.uint8))
+    with pytest.raises(TypeError, match=r"images must be floating point or uint8, got torch\.int"):
+        LearnedSaliency()(torch.zeros(1, 3, 60, 90, dtype=torch.int16))
     for shape in ((3, 60, 90), (1, 1, 60, 90)):
         with pytest.raises(ValueError, match=r"images must be \(B, 3, H, W\), got \("):
             LearnedSaliency()(torch.zeros(shape))
