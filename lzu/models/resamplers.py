@@ -3,7 +3,6 @@
 A resampler is the only thing in which the methods differ from the uniform baseline.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -87,15 +86,21 @@ def of_boxes(
     """LZU with adaptive saliency (5.1, A.6): the kernel density of boxes, each image's own.
 
     Called with the images and a list of B tensors (n, 4) of boxes: left, top, right, bottom in
-    native pixels. No boxes give uniform saliency.
+    native pixels. No boxes give uniform saliency; so do images (B, 3, H, W) alone.
     """
-    density = functools.partial(
-        lzu.saliency.from_boxes,
-        image_size=frames.native,
-        lattice=tuple(lattice),
-        amplitude=amplitude,
-        bandwidth=bandwidth,
-    )
+
+    def density(given: Tensor | Sequence[Tensor]) -> Tensor:
+        if isinstance(given, Tensor):
+            # For tools that trace a model to count its work: they may not trace boxes.
+            return lzu.saliency.uniform(lattice, device=given.device)
+        return lzu.saliency.from_boxes(
+            given,
+            image_size=frames.native,
+            lattice=lattice,
+            amplitude=amplitude,
+            bandwidth=bandwidth,
+        )
+
     return WarpResampler(density, frames.network, fwhm)
 
 

@@ -75,15 +75,29 @@ class AdaptiveSingleStageDetector(ResampledSingleStageDetector):
 
     def resampler_inputs(self, batch_data_samples: Any) -> tuple[list[Tensor]]:
         """The boxes (n, 4), in native pixels, that each image's saliency is made of."""
+        return self._salient([sample.previous_instances for sample in batch_data_samples])
+
+    def _salient(self, previous: Sequence[InstanceData]) -> tuple[list[Tensor]]:
         device = self.data_preprocessor.device
         return (
             [
-                salient_boxes(
-                    sample.previous_instances.to(device), self.score_threshold, self.max_detections
-                )
-                for sample in batch_data_samples
+                salient_boxes(found.to(device), self.score_threshold, self.max_detections)
+                for found in previous
             ],
         )
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: Any = None) -> Any:
+        """What the head makes of images as loaded: mode "tensor", as tools for FLOPs call it.
+
+        They know of no sequences. So here, and not in `loss` and `predict`, an image without a
+        sample, or whose sample has no `previous_instances`, is the first frame of a sequence.
+        """
+        samples = batch_data_samples or []
+        previous = [getattr(sample, "previous_instances", None) for sample in samples]
+        if all(found is None for found in previous):
+            return self.bbox_head.forward(self.extract_feat(batch_inputs))
+        known = [no_detections() if found is None else found for found in previous]
+        return self.bbox_head.forward(self.extract_feat(batch_inputs, *self._salient(known)))
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: Any) -> dict[str, Any]:
         """The head's losses, with previous detections simulated as `cascade` says."""

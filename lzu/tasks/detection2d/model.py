@@ -10,8 +10,9 @@ from mmdet.models.data_preprocessors import DetDataPreprocessor
 from mmdet.models.detectors import SingleStageDetector
 from mmdet.models.utils import samplelist_boxtype2tensor
 from mmdet.registry import MODELS, TRANSFORMS
-from torch import Tensor
+from torch import Tensor, nn
 
+from lzu.errors import UserError
 from lzu.models.frames import Frames, align_boxes
 from lzu.models.resamplers import Unzoom, build_resampler
 
@@ -54,15 +55,30 @@ class NetworkFramePreprocessor(DetDataPreprocessor):
     A batch is stacked as it was loaded, in 8 bits. Padding comes after the zoom, because padding
     before it would be zoomed as if it were content; normalisation too, which is the same there
     (bilinear weights sum to one) and has fewer pixels to do.
+
+    `padded_size` is (height, width) of the network's input; the rest is as in mmdet's, without
+    what could not be kept.
+
+    Raises:
+        UserError: `batch_augments`, `pad_mask`, `pad_seg`, `boxtype2tensor=False` or a
+            `pad_size_divisor` other than 1 and 32.
     """
 
     def __init__(self, padded_size: Sequence[int], **kwargs: Any) -> None:
+        _require_kept(kwargs)
         super().__init__(**{**kwargs, "pad_size_divisor": 1})
         self.padded_size = tuple(padded_size)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Stack a batch; every sample gets the `pad_shape` that the network will see."""
+        """Stack a batch; every sample gets the `pad_shape` that the network will see.
+
+        Raises:
+            ValueError: the images differ in size.
+        """
         data = self.cast_data(data)
+        sizes = {tuple(image.shape[-2:]) for image in data["inputs"]}
+        if len(sizes) > 1:
+            raise ValueError(f"images of one batch differ in size (height, width): {sorted(sizes)}")
         for sample in data["data_samples"]:
             sample.set_metainfo(
                 {"pad_shape": self.padded_size, "batch_input_shape": self.padded_size}
@@ -77,6 +93,26 @@ class NetworkFramePreprocessor(DetDataPreprocessor):
         return (images - self.mean) / self.std if self._enable_normalize else images
 
 
+def _require_kept(options: dict[str, Any]) -> None:
+    """Raise a UserError for an option of mmdet's preprocessor that would be lost."""
+    unmoved = "masks are not brought into the network's frame; leave it out"
+    reasons = {
+        "batch_augments": "a batch is resampled as it was loaded; leave it out",
+        "pad_mask": unmoved,
+        "pad_seg": unmoved,
+    }
+    for name, reason in reasons.items():
+        if options.get(name):
+            raise UserError(f"model.data_preprocessor.{name}: {reason}")
+    if not options.get("boxtype2tensor", True):
+        raise UserError("model.data_preprocessor.boxtype2tensor: boxes must become tensors")
+    if options.get("pad_size_divisor", 1) not in (1, 32):
+        raise UserError(
+            "model.data_preprocessor.pad_size_divisor: the network's input is padded to multiples "
+            f"of 32, got {options['pad_size_divisor']}; leave it out"
+        )
+
+
 @MODELS.register_module(name="LZUSingleStageDetector")
 class ResampledSingleStageDetector(SingleStageDetector):
     """Any single-stage detector of mmdet with a resampler around its backbone and neck.
@@ -87,6 +123,9 @@ class ResampledSingleStageDetector(SingleStageDetector):
     `resampler` holds a `kind` and its settings (see `lzu.models.resamplers.build_resampler`);
     `native_size`, `given_size` and `network_size` are the sizes (H, W) of the frames in
     `lzu.models.frames`.
+
+    Raises:
+        UserError: the head does not tell the strides of the levels, or they differ along x and y.
     """
 
     def __init__(
@@ -101,6 +140,7 @@ class ResampledSingleStageDetector(SingleStageDetector):
         super().__init__(*args, **kwargs)
         self.frames = Frames(tuple(native_size), tuple(given_size), tuple(network_size))
         self.resampler = build_resampler(frames=self.frames, **resampler)
+        _require_strides(self.bbox_head)
 
     @property
     def strides(self) -> list[int]:
@@ -116,12 +156,22 @@ class ResampledSingleStageDetector(SingleStageDetector):
 
         `inputs` are those of `resampler_inputs`. Also return the unzoom of the features made from
         the network's input.
+
+        Raises:
+            ValueError: the images are not of the given frame's size.
         """
+        size = tuple(images.shape[-2:])
+        if size != self.frames.given:
+            raise ValueError(
+                f"images are {size[1]}x{size[0]} pixels, expected "
+                f"{self.frames.given[1]}x{self.frames.given[0]}, the given frame's size"
+            )
         zoomed, unzoom = self.resampler(images.float(), *inputs)
         zoomed = self.data_preprocessor.normalise(zoomed)
         height, width = self.frames.network
         padded_height, padded_width = self.frames.padded
-        return F.pad(zoomed, (0, padded_width - width, 0, padded_height - height)), unzoom
+        padding = (0, padded_width - width, 0, padded_height - height)
+        return F.pad(zoomed, padding, value=self.data_preprocessor.pad_value), unzoom
 
     def pyramid(self, network_input: Tensor) -> tuple[Tensor, ...]:
         """Backbone and neck on a padded network input, with nothing unzoomed."""
@@ -137,6 +187,11 @@ class ResampledSingleStageDetector(SingleStageDetector):
         inputs = self.resampler_inputs(batch_data_samples)
         return self.bbox_head.loss(self.extract_feat(batch_inputs, *inputs), batch_data_samples)
 
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: Any = None) -> Any:
+        """What the head makes of images as loaded: mode "tensor", as tools for FLOPs call it."""
+        inputs = self.resampler_inputs(batch_data_samples)
+        return self.bbox_head.forward(self.extract_feat(batch_inputs, *inputs))
+
     def predict(self, batch_inputs: Tensor, batch_data_samples: Any, rescale: bool = True) -> Any:
         """Detect; with `rescale`, boxes are in the native frame, else in the network's."""
         inputs = self.resampler_inputs(batch_data_samples)
@@ -150,3 +205,19 @@ class ResampledSingleStageDetector(SingleStageDetector):
                 limit = boxes.new_tensor([width, height, width, height])
                 sample.pred_instances.bboxes = boxes.clamp(min=0).minimum(limit)
         return samples
+
+
+def _require_strides(head: nn.Module) -> None:
+    """Raise a UserError for a head by which no level can be unzoomed."""
+    name = type(head).__name__
+    generator = getattr(head, "prior_generator", None)
+    if generator is None:
+        raise UserError(
+            f"model.bbox_head.type: {name} has no prior_generator, which tells the strides of the "
+            "levels to unzoom; use a head that has one, such as RetinaHead or FCOSHead"
+        )
+    if any(x != y for x, y in generator.strides):
+        raise UserError(
+            f"model.bbox_head: {name}'s strides differ along x and y, {generator.strides}; only "
+            "equal ones can be unzoomed"
+        )
