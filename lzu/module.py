@@ -128,9 +128,9 @@ class ZoomUnzoom(nn.Module):
                 corners of every map lie on those of the zoomed image.
             offsets: the pixel of the zoomed image at which cell 0 sits, so that cell i sits at
                 stride * i + offset: a number; two (y, x), for all maps; or a list with one or the
-                other for each map. 0 for a ResNet's, (stride - 1) / 2 for patches and unpadded
-                pooling: `lzu.core.lattice.content_region` says how to find one's own, and why it
-                matters.
+                other for each map, which two maps need. 0 for a ResNet's, (stride - 1) / 2 for
+                patches and unpadded pooling: `lzu.core.lattice.content_region` says how to find
+                one's own, and why it matters.
 
         Returns:
             The same kind of container, with the same keys: see `lzu.core.containers`.
@@ -138,7 +138,7 @@ class ZoomUnzoom(nn.Module):
         Raises:
             TypeError: something in a container is neither tensor nor container.
             ValueError: as many strides, and offsets in a list, as feature maps are needed; offsets
-                need strides; else as `Warp.unzoom`.
+                need strides, and are a pair for two maps; else as `Warp.unzoom`.
         """
         levels = tensors_of(features)
         regions = self._regions(len(levels), strides, offsets)
@@ -175,6 +175,11 @@ class ZoomUnzoom(nn.Module):
         self, count: int, strides: float | Sequence[float] | None, offsets: Offsets
     ) -> list[Region | None]:
         """Return the content region of each of `count` maps, as `unzoom` is told of it."""
+        if isinstance(offsets, tuple) and len(offsets) == count == 2:
+            raise ValueError(
+                f"offsets {offsets} of two feature maps could be one a map or (y, x) of both: give "
+                "a list with one for each map, such as [(y, x), (y, x)]"
+            )
         by_map = list(offsets) if isinstance(offsets, list) else [offsets] * count
         if len(by_map) != count:
             raise ValueError(f"{count} feature maps, but {len(by_map)} offsets")
