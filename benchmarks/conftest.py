@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(options.threads)
     if options.benchmark_json is None:
         devices = "-".join(_devices(config))
-        machine = collect_provenance(config.stash[STARTED])["machine"]
+        machine = collect_provenance(config.stash[STARTED], None)["machine"]
         options.benchmark_json = RESULTS / "benchmarks" / machine / f"{devices}.json"
     # Whatever is stored has its samples: the pairs are of them.
     options.benchmark_save_data = True
@@ -96,7 +96,7 @@ def pytest_benchmark_update_machine_info(
     config: pytest.Config, machine_info: dict[str, Any]
 ) -> None:
     """Say what results are compared by, in terms that do not change from run to run."""
-    provenance = collect_provenance(config.stash[STARTED])
+    provenance = collect_provenance(config.stash[STARTED], None)
     machine_info |= {
         "node": provenance["machine"],
         "cpu": {"brand_raw": provenance["cpu"], "count": provenance["cores"]},
@@ -115,7 +115,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
         "schema": SCHEMA_NAME,
         "load_before": config.stash[LOAD],
         "memory_kept": config.stash[MEMORY_KEPT],
-        "provenance": collect_provenance(config.stash[STARTED]),
+        "provenance": collect_provenance(config.stash[STARTED], None),
     }
     config.option.benchmark_json.parent.mkdir(parents=True, exist_ok=True)
     config.stash[WRITTEN] = bool(cases)

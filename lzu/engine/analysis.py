@@ -44,7 +44,7 @@ def analyse(context: Context, spec: PriorSpec) -> None:
     prior = load_prior(paths.prior(spec), native_size=native)
     saliency = torch.from_numpy(prior.saliency).double()
     fwhm, lattice = spec.settings.fwhm, spec.settings.lattice
-    write_json(paths.level_error, level_error(context.suite.suite, fwhm, prior, started))
+    write_json(paths.level_error, level_error(context.suite, fwhm, prior, started))
     frame = context.task.step("frame")(context)
     attraction, variants, axis, lattices = ANALYSIS_FIGURES
     draw_attraction(frame, paths.figures, attraction)

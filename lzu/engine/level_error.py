@@ -10,6 +10,7 @@ from torch import Tensor
 import lzu
 from lzu.core.lattice import Size
 from lzu.core.pyramid import downsampled_grid
+from lzu.experiments.suite import Suite
 from lzu.results.prior import Prior
 from lzu.results.provenance import collect_provenance
 from lzu.results.schema import LEVEL_CELLS, LEVEL_ERROR_SCHEMA_NAME, LEVEL_UNITS
@@ -20,7 +21,7 @@ DIVISORS = (2, 4, 8)
 GRIDS = (((600, 960), (600, 960)), ((608, 960), (76, 120)))
 
 
-def level_error(suite: str, fwhm: float, prior: Prior, started: datetime) -> dict[str, Any]:
+def level_error(suite: Suite, fwhm: float, prior: Prior, started: datetime) -> dict[str, Any]:
     """Return the content of a file of Eq. 18's errors for the warp of a prior, in float64.
 
     Eq. 18 averages ||T^-1(x) - T_d^-1(x)|| over x in Grid(H'/d, W'/d), with T_d^-1 downsampled from
@@ -46,12 +47,12 @@ def level_error(suite: str, fwhm: float, prior: Prior, started: datetime) -> dic
                 )
     return {
         "schema": LEVEL_ERROR_SCHEMA_NAME,
-        "suite": suite,
+        "suite": suite.suite,
         "prior": {"parameters": prior.parameters, "source": prior.source},
         "warp": {"lattice": list(warp.lattice), "fwhm": fwhm, "anti_crop": True},
         "dtype": "float64",
         "readings": readings,
-        "provenance": collect_provenance(started),
+        "provenance": collect_provenance(started, suite.machine_name),
     }
 
 

@@ -27,7 +27,7 @@ def predict(context: Context, run: Run, *, workers: int = 0) -> None:
         {
             "stamp": stamp(context, run),
             "fingerprint": fingerprint(context, run.split("val")),
-            "provenance": collect_provenance(started),
+            "provenance": collect_provenance(started, context.suite.machine_name),
             **found,
         },
         indent=None,

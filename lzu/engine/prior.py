@@ -1,5 +1,6 @@
 """The fixed saliency prior of a task: made by its step, kept as a file, and drawn (5.1, A.6)."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -10,13 +11,16 @@ from lzu.experiments.task import PriorSpec
 from lzu.files import write_json
 from lzu.report.pictures.warps import write_prior_picture
 from lzu.results.prior import Prior, parameters_of, save_prior
+from lzu.results.provenance import collect_provenance
 
 
 def make_prior(context: Context, spec: PriorSpec) -> Prior:
     """Write the prior that the task's `prior` step makes of its training data."""
+    started = datetime.now(UTC)
     saliency, source = context.task.step("prior")(context, spec)
     values = saliency.to(torch.float32).numpy()
-    prior = Prior(values, parameters_of(context, spec), source)
+    provenance = collect_provenance(started, context.suite.machine_name)
+    prior = Prior(values, parameters_of(context, spec), source, provenance)
     save_prior(context.paths.prior(spec), prior)
     return prior
 

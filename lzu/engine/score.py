@@ -1,12 +1,14 @@
 """Scoring the predictions of one run of any task (no torch in here; a task's own step may)."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_json
 from lzu.results.predictions import read_predictions
+from lzu.results.prior import load_prior
 from lzu.results.provenance import collect_provenance
 from lzu.results.schema import METRICS_SCHEMA_NAME, validate_metrics
 from lzu.results.stamps import trained_on
@@ -47,9 +49,21 @@ def score(context: Context, run: Run) -> None:
         "provenance": {
             "train": training["provenance"],
             "predict": predictions["provenance"],
-            "score": collect_provenance(started),
+            "score": collect_provenance(started, context.suite.machine_name),
+            **_of_prior(context, run),
         },
     }
     path = paths.run(run, "metrics.json")
     validate_metrics(metrics, path, context.task)
     write_json(path, metrics)
+
+
+def _of_prior(context: Context, run: Run) -> dict[str, Any]:
+    """The provenance of the prior that the run zooms by, if it has one that tells it.
+
+    It is read here and not by the training, because a prior that is made again with the same values
+    leaves the weights as they are; the stamp has those values.
+    """
+    spec = context.prior_of(run)
+    made = None if spec is None else load_prior(context.paths.prior(spec)).provenance
+    return {} if made is None else {"prior": made}

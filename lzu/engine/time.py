@@ -58,7 +58,7 @@ def time_task(context: Context) -> None:
             for operation in measured.values():
                 operation()
         rounds = [_round(measured, device, number) for number in range(settings.rounds)]
-    provenance = collect_provenance(started)
+    provenance = collect_provenance(started, context.suite.machine_name)
     for run in runs:
         keys = {
             name: (_baseline_of(run, runs) if "baseline" in name else run, name) for name in SAMPLES

@@ -75,7 +75,7 @@ def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none
     # A kill between the two must not leave an older record beside these weights.
     context.paths.run(run, RECORD).unlink(missing_ok=True)
     save_trained(context, run, model.state_dict(), mark)
-    provenance = collect_provenance(started)
+    provenance = collect_provenance(started, context.suite.machine_name)
     duration = provenance["duration_s"]
     schedule = context.settings.schedule
     iterations = runner.max_iters - progress.first

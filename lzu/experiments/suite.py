@@ -29,6 +29,12 @@ class Suite(Strict):
     machine: str | None = Field(
         None, description="whose kept latencies the tables show; null: the only machine there is"
     )
+    machine_name: Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")] | None = Field(
+        None,
+        description="what the kind of machine that computes is called in results; null: the model "
+        "of its GPU, or of its CPU and the cores that a job may use. The environment's "
+        "LZU_MACHINE comes first",
+    )
     reuse: bool = Field(
         False,
         description="a run that is kept in results/measured/ with an equal stamp counts as made",

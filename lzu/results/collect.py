@@ -52,6 +52,7 @@ COLUMNS = {
     "gpu": "str",
     "cpu": "str",
     "git_commit": "str",
+    "git_commits": "str",
     "git_dirty": "str",
     "file": "str",
 }
@@ -78,6 +79,7 @@ def _common(value: dict[str, Any], path: Path) -> dict[str, Any]:
     # Of a chain of steps, the machine is that of the first known one: where the weights are from.
     provenance = steps[0]
     dirty = [step["git_dirty"] for step in steps]
+    commits = dict.fromkeys(step["git_commit"] for step in steps if step["git_commit"])
     return {
         "suite": run["suite"],
         "task": run["task"],
@@ -91,6 +93,7 @@ def _common(value: dict[str, Any], path: Path) -> dict[str, Any]:
         "gpu": provenance["gpu"],
         "cpu": provenance["cpu"],
         "git_commit": provenance["git_commit"],
+        "git_commits": " ".join(commits) or None,
         "git_dirty": None if None in dirty else str(any(dirty)),
         "file": path.as_posix(),
     }

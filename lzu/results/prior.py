@@ -20,12 +20,14 @@ class Prior:
 
     `saliency` is (1, 1, h, w), float32, positive, sum 1. `parameters` holds what it was made
     with (`native_size` (height, width) in pixels, lattice, amplitude, bandwidth) and `source`
-    where from (dataset, split, fingerprint, number of boxes).
+    where from (dataset, split, fingerprint, number of boxes). `provenance` is that of the step that
+    made it; None in older files.
     """
 
     saliency: np.ndarray
     parameters: dict[str, Any]
     source: dict[str, Any]
+    provenance: dict[str, Any] | None = None
 
 
 def parameters_of(context: Context, spec: PriorSpec) -> dict[str, Any]:
@@ -36,7 +38,8 @@ def parameters_of(context: Context, spec: PriorSpec) -> dict[str, Any]:
 
 def save_prior(path: str | Path, prior: Prior) -> None:
     """Write `prior` as an .npz file, atomically."""
-    about = json.dumps({"parameters": prior.parameters, "source": prior.source}, sort_keys=True)
+    told = {name: getattr(prior, name) for name in ("parameters", "source", "provenance")}
+    about = json.dumps(told, sort_keys=True)
     with write_atomic(path) as temporary:
         np.savez_compressed(temporary, saliency=prior.saliency, about=np.array(about))
 
@@ -49,7 +52,8 @@ def load_prior(path: str | Path, native_size: tuple[int, int] | None = None) -> 
     try:
         with np.load(path, allow_pickle=False) as archive:
             about = json.loads(str(archive["about"]))
-            prior = Prior(archive["saliency"], about["parameters"], about["source"])
+            told = (about["parameters"], about["source"], about.get("provenance"))
+            prior = Prior(archive["saliency"], *told)
             made_for = tuple(prior.parameters["native_size"])
     except FileNotFoundError:
         raise UserError(f"{path}: no such prior; make it with `lzu prior`") from None

@@ -44,17 +44,19 @@ def _output_of(command: list[str]) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def machine_name(gpu: str | None = None) -> str:
+def machine_name(gpu: str | None = None, given: str | None = None) -> str:
     """The class of this machine, as a slug (lower case, digits, dashes): LZU_MACHINE if set, else
-    the model of its GPUs, or that of its CPU and the number of cores.
+    the name `given`, else the model of its GPUs, or that of its CPU and the cores that it may use.
 
     Not the host's name: machines of one kind may share their results, as the nodes of a cluster,
-    and two hosts of one name may be different machines. Tables never mix latencies of two classes.
+    and two hosts of one name may be different machines. Nor the number of GPUs: a node has others
+    than a job's own. Tables never mix latencies of two classes.
     """
-    model = (gpu or f"{cpu_model()} {usable_cores()} cores").lower()
+    gpus = None if gpu is None else re.sub(r"(^|, )\d+ x ", r"\1", gpu)
+    model = (gpus or f"{cpu_model()} {usable_cores()} cores").lower()
     # marks that say nothing of the model
     model = re.sub(r"\((r|tm)\)|\b(processor|cpu)\b|@.*?(?=\d+ cores|$)", " ", model)
-    name = os.environ.get("LZU_MACHINE") or model
+    name = os.environ.get("LZU_MACHINE") or given or model
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
 
 
@@ -131,12 +133,15 @@ def peak_memory_mib() -> float:
 
 
 def collect_provenance(
-    started: datetime, repo_root: str | os.PathLike[str] | None = None
+    started: datetime,
+    machine: str | None,
+    repo_root: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """The provenance block of a result file.
 
     Args:
         started: when the work began, with a time zone; the duration runs from it to this call.
+        machine: what the suite calls the class of machines (see `machine_name`).
         repo_root: the repository whose commit is named; by default the one this package lies in.
 
     Raises:
@@ -150,7 +155,7 @@ def collect_provenance(
     return {
         "git_commit": commit,
         "git_dirty": dirty,
-        "machine": machine_name(gpu),
+        "machine": machine_name(gpu, machine),
         "platform": platform.platform(),
         "cpu": cpu_model(),
         "cores": usable_cores(),

@@ -87,8 +87,8 @@ JACKKNIFE = closed(
     }
 )
 
-STEPS = ("train", "predict", "score")
-"""Whose provenance a metrics file has."""
+STEPS = ("train", "predict", "score", "prior")
+"""Whose provenance a metrics file has; the first is that of the weights."""
 
 
 def metrics_schema(metrics: Schema, extras: Mapping[str, Schema]) -> dict[str, Any]:
@@ -119,7 +119,10 @@ def metrics_schema(metrics: Schema, extras: Mapping[str, Schema]) -> dict[str, A
                     "images_per_s": {"type": ["number", "null"], "minimum": 0},
                 }
             ),
-            "provenance": closed({name: PROVENANCE for name in STEPS}, optional=STEPS[:2]),
+            "provenance": closed(
+                {name: PROVENANCE for name in STEPS},
+                optional=tuple(name for name in STEPS if name != "score"),
+            ),
             **extras,
         },
         optional=("jackknife", "trained_on", *extras),

@@ -29,8 +29,10 @@ def listed(context, config, tmp_path, capsys, monkeypatch):
     Of a run that is its line without the run; without one, the counts at the end.
     """
     context = copied(context, tmp_path)
+    # the commit that the prior was made with
+    commit, _ = provenance.git_state()
     for module in (provenance, states):
-        monkeypatch.setattr(module, "git_state", lambda *_: ("f" * 40, False))
+        monkeypatch.setattr(module, "git_state", lambda *_: (commit, False))
 
     def say(run=None):
         capsys.readouterr()

@@ -160,12 +160,14 @@ def test_of_a_world_all_counts_but_the_validation_part(base, name):
 
 
 @pytest.mark.parametrize(
-    ("path", "value"), [("mode", "cached"), ("machine", "h100"), ("reuse", True)]
+    ("path", "value"),
+    [("mode", "cached"), ("machine", "h100"), ("machine_name", "h100"), ("reuse", True)],
 )
 def test_no_top_level_key_makes_weights_stale(base, path, value):
     after = changed(base, path, value)
     assert stale_in(base, after, searched=False) == stale_in(base, after, searched=True) == NONE
-    assert set(suite_type(TASKS).model_fields) == {"suite", "mode", "machine", "reuse", *TASKS}
+    keys = {"suite", "mode", "machine", "machine_name", "reuse"}
+    assert set(suite_type(TASKS).model_fields) == {*keys, *TASKS}
 
 
 def test_weights_are_of_one_suite(base):

@@ -53,6 +53,7 @@ def test_its_settings_are_checked(tmp_path):
         "suite",
         "mode",
         "machine",
+        "machine_name",
         "reuse",
         "toy",
     }

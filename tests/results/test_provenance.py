@@ -32,7 +32,7 @@ def repository(tmp_path):
 
 
 def test_block_follows_its_schema(repository):
-    block = collect_provenance(datetime.now(UTC) - timedelta(seconds=5), repository)
+    block = collect_provenance(datetime.now(UTC) - timedelta(seconds=5), None, repository)
     jsonschema.validate(block, PROVENANCE)
     assert 5 <= block["duration_s"] < 60
     assert block["peak_memory_mib"] > 10
@@ -42,12 +42,12 @@ def test_block_follows_its_schema(repository):
 
 def test_start_needs_a_time_zone(repository):
     with pytest.raises(ValueError, match="time zone"):
-        collect_provenance(datetime(2026, 1, 1), repository)
+        collect_provenance(datetime(2026, 1, 1), None, repository)
 
 
 def test_start_is_told_in_utc(repository):
     started = datetime.fromisoformat("2026-01-01T05:00:00+02:00")
-    block = collect_provenance(started, repository)
+    block = collect_provenance(started, None, repository)
     assert block["started_utc"] == "2026-01-01T03:00:00Z"
 
 
@@ -107,8 +107,12 @@ def test_machine_name_is_a_slug(monkeypatch, given, slug):
 
 
 def test_a_machine_s_own_name_is_taken_as_it_is(monkeypatch):
+    """The environment's, then the suite's, then its model's."""
     monkeypatch.setenv("LZU_MACHINE", "CPU node @ lab")
-    assert machine_name("NVIDIA X") == "cpu-node-lab"
+    assert machine_name("NVIDIA X") == machine_name("NVIDIA X", "suite") == "cpu-node-lab"
+    monkeypatch.delenv("LZU_MACHINE")
+    assert machine_name("NVIDIA X", "Our GPUs") == "our-gpus"
+    assert machine_name("NVIDIA X") == "nvidia-x"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,8 @@ def test_a_machine_s_own_name_is_taken_as_it_is(monkeypatch):
         (None, "Neoverse-N1", 4, "neoverse-n1-4-cores"),
         (None, "unknown", 1, "unknown-1-cores"),
         ("NVIDIA H100 80GB HBM3", "AMD EPYC", 16, "nvidia-h100-80gb-hbm3"),
-        ("2 x NVIDIA X", "AMD EPYC", 16, "2-x-nvidia-x"),
+        ("2 x NVIDIA X", "AMD EPYC", 16, "nvidia-x"),
+        ("8 x NVIDIA X, NVIDIA Y 2 x", "AMD EPYC", 16, "nvidia-x-nvidia-y-2-x"),
     ],
 )
 def test_machine_name_is_the_class_of_the_machine(monkeypatch, gpu, cpu, cores, name):
@@ -147,7 +152,7 @@ def test_a_block_does_not_tell_the_host(monkeypatch, tmp_path):
     host = "qzx-host-77"
     monkeypatch.setattr("socket.gethostname", lambda: host)
     monkeypatch.setattr("platform.node", lambda: host)
-    block = collect_provenance(datetime.now(UTC), tmp_path)
+    block = collect_provenance(datetime.now(UTC), None, tmp_path)
     assert host not in json.dumps(block)
     assert socket.gethostname() == host
 
@@ -157,14 +162,14 @@ def test_gpu_is_told_from_nvidia_smi(monkeypatch, tmp_path):
     tool.write_text("#!/bin/sh\necho 'NVIDIA X, 1.2'\necho 'NVIDIA X, 1.2'\necho 'NVIDIA Y, 1.2'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    block = collect_provenance(datetime.now(UTC), tmp_path)
+    block = collect_provenance(datetime.now(UTC), None, tmp_path)
     assert block["gpu"] == "2 x NVIDIA X, NVIDIA Y"
     assert block["driver"] == "1.2"
 
 
 def test_without_nvidia_smi_there_is_no_gpu(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    block = collect_provenance(datetime.now(UTC), tmp_path)
+    block = collect_provenance(datetime.now(UTC), None, tmp_path)
     assert block["gpu"] is None
     assert block["driver"] is None
     assert block["git_commit"] is None
@@ -175,7 +180,7 @@ def test_versions_come_without_importing_torch(blocked_torch, constructed):
         "import json\n"
         "from datetime import datetime, UTC\n"
         "from lzu.results.provenance import collect_provenance\n"
-        "print(json.dumps(collect_provenance(datetime.now(UTC))))\n"
+        "print(json.dumps(collect_provenance(datetime.now(UTC), None)))\n"
     )
     done = subprocess.run(
         blocked_torch(code), capture_output=True, text=True, check=True, cwd=constructed.repository

@@ -39,6 +39,7 @@ WEIGHTS = {"source": "x.pth", "sha256": "01234567" * 8}
 SMOKE: list[tuple[str, Any, dict[str, int]]] = [
     ("mode", "cached", SHOWN),
     ("machine", "other", {"tables": 1, "figures": 1, "all": 1}),
+    ("machine_name", "other", {}),
     ("reuse", True, {}),
     ("dataset.root", "elsewhere", SMOKE_DATA | {"world": 2, "check": 2, "prepare": 2}),
     ("dataset.native_size", [192, 320], SMOKE_DATA | {"world": 2, "check": 2, "prepare": 2}),
@@ -153,7 +154,7 @@ def planned(request, tmp_path_factory) -> dict[tuple[str, str], dict[str, int]]:
 
 def full(finished: Finished, key: str) -> str:
     """A key of the task's block, or of the suite itself."""
-    own = key.partition(".")[0] in ("mode", "machine", "reuse")
+    own = key.partition(".")[0] in ("mode", "machine", "machine_name", "reuse")
     return key if own else f"detection2d.{key}"
 
 

@@ -1,6 +1,10 @@
 """A task and a method that no rule names go through all of them."""
 
+import json
+from dataclasses import replace
+
 import pytest
+import yaml
 
 pytest.importorskip("snakemake")
 
@@ -46,6 +50,18 @@ def test_every_rule_has_made_what_the_toy_plans(toy):
     assert (results / "tables" / "toy_table.csv").exists()
     assert (results / "figures" / "toy" / "figure7.png").exists()
     assert "Nothing to be done" in toy.snakemake(toy.settings, "again", "--cores", "1")
+
+
+def test_a_profile_names_the_machine(toy, tmp_path):
+    """Of all jobs, which read the settings as Snakemake resolved them."""
+    profile = yaml.safe_load((toy.profile / "profile.yaml").read_text())
+    (tmp_path / "profile.yaml").write_text(
+        yaml.safe_dump({**profile, "config": ["machine_name=lab"]})
+    )
+    named = replace(toy, profile=tmp_path)
+    named.snakemake(toy.settings, "named", "--cores", "1", "--forcerun", "tables_toy")
+    files = (toy.folder / "results" / "toys" / "settings").glob("*.json")
+    assert [json.loads(path.read_text())["machine_name"] for path in files].count("lab") == 1
 
 
 def test_a_method_s_settings_rerun_its_runs_alone(toy):

@@ -119,7 +119,7 @@ def _latency_note(table: Table, timings: pd.DataFrame) -> str:
 
 
 def _code_note(frame: pd.DataFrame) -> str:
-    commits = values_of(frame, "git_commit")
+    commits = sorted({one for text in values_of(frame, "git_commits") for one in text.split()})
     dirty = " with uncommitted changes" if "True" in values_of(frame, "git_dirty") else ""
     today, _ = git_state()
     # Today's commit is not named: tables would change with every commit.

@@ -16,8 +16,8 @@ DEVICE = ("device", "dtype", "threads")
 ROW = ("method", "from_scale", "to_scale", "options")
 TRAINED = ("trained_data", "trained_saliency")
 CHOOSE = (
-    "set `machine` in the suite file to one of them (LZU_MACHINE names a machine when results are "
-    "made)"
+    "set `machine` in the suite file to one of them; if they are of one kind, give them one name "
+    "before results are made, by `machine_name` there or LZU_MACHINE"
 )
 
 

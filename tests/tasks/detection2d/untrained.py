@@ -40,7 +40,7 @@ def save_record(context, run):
     record = {
         "stamp": stamp(context, run),
         "training": training,
-        "provenance": collect_provenance(datetime.now(UTC)),
+        "provenance": collect_provenance(datetime.now(UTC), None),
     }
     write_json(context.paths.run(run.trained, RECORD), record)
 
@@ -69,7 +69,7 @@ def save_predictions(context, run, share, seed=0):
     content = {
         "stamp": stamp(context, run),
         "fingerprint": truth["info"]["fingerprint"],
-        "provenance": collect_provenance(datetime.now(UTC)),
+        "provenance": collect_provenance(datetime.now(UTC), None),
         "detections": found,
     }
     write_json(context.paths.run(run, "predictions.json"), content)

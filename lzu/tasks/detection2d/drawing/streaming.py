@@ -101,7 +101,7 @@ def stream(
         "native_size": list(context.settings.dataset.native_size),
         "network_size": list(model.frames.network),
         "fwhm": lens.fwhm,
-        "provenance": collect_provenance(started),
+        "provenance": collect_provenance(started, context.suite.machine_name),
     }
     write_stream(out, seen, numbers, about)
     title = f"{run.about.label} at {run.to_scale:g}×, sequence {sid}"

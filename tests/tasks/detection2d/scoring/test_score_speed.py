@@ -75,7 +75,7 @@ def test_argoverse_hds_validation_set_is_scored_in_a_minute(request, tmp_path):
     write_json(paths.annotations("val"), truth, indent=None)
     for split in ("train", "val"):
         write_json(paths.about(split), truth["info"])
-    made = {"stamp": stamp(context, run), "provenance": collect_provenance(datetime.now(UTC))}
+    made = {"stamp": stamp(context, run), "provenance": collect_provenance(datetime.now(UTC), None)}
     fingerprint = truth["info"]["fingerprint"]
     predicted = {**made, "fingerprint": fingerprint, "detections": detections}
     write_json(paths.run(run, "predictions.json"), predicted, indent=None)
