@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lzu.datasets.cityscapes.classes import LABELS
-from lzu.datasets.cityscapes.layout import is_synthetic, raw_state
+from lzu.datasets.cityscapes.layout import is_synthetic
 from lzu.datasets.cityscapes.prepare import check_split, prepare
 from lzu.datasets.cityscapes.reader import load
 from lzu.datasets.marks import MARKERS, SEALS
@@ -77,7 +77,6 @@ def test_it_is_a_clean_dataset_and_known_for_synthetic(world, tmp_path):
         prepare(world, split, tmp_path / f"{split}.json", tmp_path / f"{split}.about.json")
         about = json.loads((tmp_path / f"{split}.about.json").read_text())
         assert about["source"] == "synthetic"
-        assert raw_state(world, split) is None
 
 
 def test_same_bytes_with_several_processes(world, tmp_path):

@@ -8,12 +8,14 @@ import shutil
 
 import pytest
 
+from lzu.datasets import raw
 from lzu.datasets.argoverse_hd.layout import (
     IMAGE_FOLDER,
     annotation_path,
     raw_state,
 )
 from lzu.datasets.marks import MARKERS, SEALS
+from lzu.datasets.raw import folders_state
 from lzu.datasets.synthetic.argoverse_writer import write_argoverse_hd
 from lzu.tasks.detection2d.task import DETECTION2D
 
@@ -103,35 +105,77 @@ def test_missing_data_has_a_state_too(tmp_path):
     assert state["annotations"] == "missing"
 
 
-def test_a_synthetic_world_follows_from_its_settings(root):
-    """While any of its marks is there: Snakemake deletes one before the split is written anew."""
-    names = [*MARKERS.values(), *SEALS.values()]
-    for name in names:
-        assert raw_state(root, "train") is raw_state(root, "val") is None
-        (root / name).unlink()
-    assert raw_state(root, "train") is not None
+def test_a_world_of_another_suite_is_watched_as_other_data_is(root):
+    """Whoever names it as real data has no settings that it would follow from."""
+    before = raw_state(root, "train")
+    annotation_path(root, "train").write_text("{}")
+    assert raw_state(root, "train") != before
 
 
-def test_no_file_is_opened_and_no_image_is_listed(real, monkeypatch):
-    """Else it would take minutes for a million images on a network's disk."""
+def test_what_is_overwritten_in_its_place_is_noticed(real):
+    """A folder's time does not change then."""
+    path = image(real)
+    before, folder = raw_state(real, "train"), path.parent.stat().st_mtime_ns
+    content = path.read_bytes()
+    path.write_bytes(content + b"x")
+    assert path.parent.stat().st_mtime_ns == folder
+    longer = raw_state(real, "train")
+    assert longer["images"] != before["images"]
+    # of equal size, but later
+    path.write_bytes(content)
+    os.utime(path, (20, 20))
+    assert raw_state(real, "train")["images"] not in (before["images"], longer["images"])
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Ten folders of a hundred files each."""
+    folders = [tmp_path / f"{k}" for k in range(10)]
+    for folder in folders:
+        folder.mkdir()
+        for k in range(100):
+            (folder / f"{k:02}{'.png' if k % 2 else '.txt'}").write_bytes(b"x")
+    return folders
+
+
+def test_of_many_files_a_sample_is_looked_at(many, monkeypatch):
+    """Bounded however many there are; all that were overwritten are noticed all the same."""
+    looked = []
+    own = raw.file_state
+    monkeypatch.setattr(raw, "file_state", lambda path: looked.append(path) or own(path))
+    few = {"most_folders": 4, "most_files": 40}
+    before = folders_state(many[0].parent, many, **few)
+    assert len(looked) == len(set(looked)) == 40
+    assert {path.parent for path in looked} == {many[k] for k in (0, 2, 5, 7)}
+    looked.clear()
+    assert folders_state(many[0].parent, reversed(many), (".png",), **few) != before
+    assert len(looked) == 40
+    assert {path.suffix for path in looked} == {".png"}
+    for path in many[3].parent.rglob("*.*"):
+        path.write_bytes(b"xy")
+    assert folders_state(many[0].parent, many, **few) != before
+
+
+def test_of_few_files_each_is_looked_at(many):
+    before = folders_state(many[0].parent, many)
+    (many[6] / "37.png").write_bytes(b"xy")
+    assert folders_state(many[0].parent, many) != before
+
+
+def test_a_copy_that_keeps_times_has_the_same_state(many, tmp_path):
+    before = folders_state(tmp_path, many)
+    copy = tmp_path / "copy"
+    for folder in many:
+        shutil.copytree(folder, copy / folder.name)
+    assert folders_state(copy, [copy / folder.name for folder in many]) == before
+
+
+def test_no_file_is_opened(real, monkeypatch):
     expected = raw_state(real, "train")
-    listed = []
-    scan, look = os.scandir, os.stat
-
-    def scandir(path="."):
-        listed.append(str(path))
-        return scan(path)
 
     def refuse(*_, **__):
         raise AssertionError("opened a file")
 
-    def stat(path, *more, **named):
-        assert not str(path).endswith(".jpg"), path
-        return look(path, *more, **named)
-
-    monkeypatch.setattr(os, "scandir", scandir)
-    monkeypatch.setattr(os, "stat", stat)
     for module, name in ((builtins, "open"), (io, "open"), (os, "open")):
         monkeypatch.setattr(module, name, refuse)
     assert raw_state(real, "train") == expected
-    assert not [path for path in listed if "ring_front_center" in path]

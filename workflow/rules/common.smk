@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import sys
@@ -222,13 +223,20 @@ def world_settings(context):
     return settings
 
 
+@functools.cache
+def raw_state(task, split):
+    """The state of a task's raw files, looked at once."""
+    context = COMPUTED[task]
+    return context.task.dataset.state(context.settings.dataset.root, split)
+
+
 def raw_data(wildcards):
     """What a prepared split follows from: a world's settings, or the state of the raw files."""
     context = BY_DATASET[wildcards.dataset]
     dataset = context.settings.dataset
     part = wildcards.split
     own = dataset.world_of(part)
-    state = context.task.dataset.state(dataset.root, part) if own is None else None
+    state = raw_state(context.task.name, part) if own is None else None
     return json.dumps([own and [dataset.native_size, own], state], sort_keys=True)
 
 

@@ -3,11 +3,11 @@
 `Argoverse-HD/annotations/{train,val}.json`.
 """
 
-import hashlib
 import os
 from pathlib import Path
 
 from lzu.datasets import marks
+from lzu.datasets.raw import file_state, folders_state
 
 IMAGE_FOLDER = "Argoverse-1.1/tracking"
 ANNOTATION_FOLDER = "Argoverse-HD/annotations"
@@ -31,22 +31,12 @@ def is_synthetic(root: str | os.PathLike[str]) -> bool:
     return marks.is_synthetic(root, FORMAT)
 
 
-def raw_state(root: str | os.PathLike[str], split: str) -> dict[str, str] | None:
-    """What changes when the raw files of a split do, without reading any: cheap for a million.
-
-    The annotation file's size and time, and the times of the folders that hold its images (a
-    folder's time changes when a file comes, goes or is renamed). An image that is overwritten in
-    its place is not noticed here, but by the fingerprint when the split is prepared again.
-
-    None for a synthetic world: that follows from its settings.
-    """
+def raw_state(root: str | os.PathLike[str], split: str) -> dict[str, str]:
+    """What changes when the raw files of a split do, without reading any: the annotation file's
+    size and time, and the state of the images' folders (see `folders_state`)."""
     base = Path(root)
-    if is_synthetic(root):
-        return None
-    path = annotation_path(root, split)
-    state = path.stat() if path.is_file() else None
-    digest = hashlib.sha256()
-    for folder in sorted((base / IMAGE_FOLDER / split).glob("*/*/")):
-        digest.update(f"{folder.relative_to(base)} {folder.stat().st_mtime_ns}\n".encode())
-    about = "missing" if state is None else f"{state.st_size} {state.st_mtime_ns}"
-    return {"annotations": about, "images": digest.hexdigest()}
+    folders = (base / IMAGE_FOLDER / split).glob("*/*/")
+    return {
+        "annotations": file_state(annotation_path(root, split)),
+        "images": folders_state(base, folders),
+    }

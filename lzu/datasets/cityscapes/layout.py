@@ -2,13 +2,13 @@
 `{leftImg8bit,gtFine}/{split}/{city}/{city}_{sequence}_{frame}_{type}.png`.
 """
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from lzu.datasets import marks
+from lzu.datasets.raw import folders_state
 
 FORMAT = "cityscapes"
 """Of the marks of a synthetic world in this layout."""
@@ -71,22 +71,12 @@ def is_synthetic(root: str | os.PathLike[str]) -> bool:
     return marks.is_synthetic(root, FORMAT)
 
 
-def raw_state(root: str | os.PathLike[str], split: str) -> dict[str, str] | None:
-    """What changes when the raw files of a split do, without reading any: the times of the folders
-    that hold them.
-
-    A folder's time changes when a file comes, goes or is renamed. A file that is overwritten in its
-    place is not noticed here, but by the fingerprint when the split is prepared again.
-
-    None for a synthetic world: that follows from its settings.
-    """
-    if is_synthetic(root):
-        return None
+def raw_state(root: str | os.PathLike[str], split: str) -> dict[str, str]:
+    """What changes when the raw files of a split do, without reading any: the state of the folders
+    that hold them (see `folders_state`)."""
     base = Path(root)
-    state = {}
-    for name, folder in (("images", IMAGE_FOLDER), ("labels", LABEL_FOLDER)):
-        digest = hashlib.sha256()
-        for city in sorted((base / folder / split).glob("*/")):
-            digest.update(f"{city.relative_to(base)} {city.stat().st_mtime_ns}\n".encode())
-        state[name] = digest.hexdigest()
-    return state
+    parts = (("images", IMAGE_FOLDER, (IMAGE_ENDING,)), ("labels", LABEL_FOLDER, LABEL_ENDINGS))
+    return {
+        name: folders_state(base, (base / folder / split).glob("*/"), endings)
+        for name, folder, endings in parts
+    }

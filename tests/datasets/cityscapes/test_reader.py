@@ -211,5 +211,10 @@ def test_the_state_of_raw_files_changes_when_they_do(root):
     assert second["images"] != first["images"]
     assert second["labels"] == first["labels"]
     paths["ids"].unlink()
-    assert raw_state(root, "train")["labels"] != first["labels"]
+    third = raw_state(root, "train")
+    assert third["labels"] != first["labels"]
+    # overwritten in its place
+    [left, *_] = sorted((root / "gtFine" / "train").rglob("*_gtFine_label*Ids.png"))
+    left.write_bytes(left.read_bytes() + b"x")
+    assert raw_state(root, "train")["labels"] != third["labels"]
     assert raw_state(root, "val") == other
