@@ -1,8 +1,14 @@
 """Readers rebuild tables and figures from what is kept, without torch and the like."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
+
+from lzu.experiments.context import contexts
+from lzu.experiments.suite import load_suite
+from lzu.report.products import products
+from lzu.tasks import TASKS
 
 SCRIPT = """
 from pathlib import Path
@@ -30,6 +36,22 @@ def kept_suites(root):
 def pytest_generate_tests(metafunc):
     if "suite" in metafunc.fixturenames:
         metafunc.parametrize("suite", kept_suites(metafunc.config.rootpath))
+
+
+@pytest.mark.parametrize("name", ["demo", "study", "smoke", "paper"])
+def test_no_file_is_made_in_both_modes(request, name):
+    """Neither a table, a figure, the collected results nor the report."""
+    suite = load_suite(request.config.rootpath / "config" / f"{name}.yaml", TASKS)
+    made, folders = {}, {}
+    for mode in ("compute", "cached"):
+        suites = contexts(suite.model_copy(update={"mode": mode}), TASKS, Path("results"))
+        paths = {p.path for context in suites.values() for p in products(context)}
+        made[mode] = paths | {context.paths.suite.report for context in suites.values()}
+        folders[mode] = next(iter(suites.values())).paths.suite.made
+    assert len(made["cached"]) > 10
+    assert not made["compute"] & made["cached"]
+    assert all(path.is_relative_to(folders["cached"]) for path in made["cached"])
+    assert not any(path.is_relative_to(folders["cached"]) for path in made["compute"])
 
 
 @pytest.fixture

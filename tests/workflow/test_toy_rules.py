@@ -52,6 +52,27 @@ def test_every_rule_has_made_what_the_toy_plans(toy):
     assert "Nothing to be done" in toy.snakemake(toy.settings, "again", "--cores", "1")
 
 
+def test_the_cached_mode_writes_nothing_that_is_one_s_own(toy):
+    """Else one's own tables would show what others measured, and Snakemake would call them made."""
+    own = {path: path.stat().st_mtime_ns for path in files_of(toy)}
+    cached = {**toy.settings, "mode": "cached"}
+    toy.snakemake(cached, "cached", "--cores", "1")
+    made = set(files_of(toy)) - set(own)
+    places = {"/".join(path.relative_to(toy.folder).parts[:3]) for path in made}
+    # a file of settings is named by its content
+    assert places == {"results/toys/cached", "logs/toys/cached", "results/toys/settings"}
+    assert (toy.folder / "results/toys/cached/tables/toy_table.csv").exists()
+    assert {path: path.stat().st_mtime_ns for path in own} == own
+    assert "Nothing to be done" in toy.snakemake(toy.settings, "own", "--cores", "1")
+    assert "Nothing to be done" in toy.snakemake(cached, "cached", "--cores", "1")
+
+
+def files_of(toy):
+    """What the suite has made, and said."""
+    folders = (toy.folder / "results" / "toys", toy.folder / "logs")
+    return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+
 def test_a_profile_names_the_machine(toy, tmp_path):
     """Of all jobs, which read the settings as Snakemake resolved them."""
     profile = yaml.safe_load((toy.profile / "profile.yaml").read_text())

@@ -66,7 +66,8 @@ if COMPUTE:
     for context in CONTEXTS.values():
         checked_root(context)
 ROOT = next(iter(CONTEXTS.values())).paths.root
-LOGS = f"logs/{SUITE.suite}"
+# As results do, logs of what is made of kept results stay apart.
+LOGS = f"logs/{SUITE.suite}" if COMPUTE else f"logs/{SUITE.suite}/cached"
 # The contexts of the tasks that are computed; in cached mode none is.
 COMPUTED = CONTEXTS if COMPUTE else {}
 BY_DATASET = {context.task.dataset.name: context for context in COMPUTED.values()}
