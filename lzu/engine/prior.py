@@ -10,7 +10,7 @@ from lzu.experiments.context import Context
 from lzu.experiments.task import PriorSpec
 from lzu.files import write_json
 from lzu.report.pictures.warps import write_prior_picture
-from lzu.results.prior import Prior, parameters_of, save_prior
+from lzu.results.prior import Prior, parameters_of, save_prior, save_provenance
 from lzu.results.provenance import collect_provenance
 
 
@@ -19,9 +19,10 @@ def make_prior(context: Context, spec: PriorSpec) -> Prior:
     started = datetime.now(UTC)
     saliency, source = context.task.step("prior")(context, spec)
     values = saliency.to(torch.float32).numpy()
-    provenance = collect_provenance(started, context.suite.machine_name)
-    prior = Prior(values, parameters_of(context, spec), source, provenance)
-    save_prior(context.paths.prior(spec), prior)
+    prior = Prior(values, parameters_of(context, spec), source)
+    path = context.paths.prior(spec)
+    save_prior(path, prior)
+    save_provenance(path, prior, collect_provenance(started, context.suite.machine_name))
     return prior
 
 

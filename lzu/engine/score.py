@@ -8,7 +8,7 @@ from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import read_json, write_json
 from lzu.results.predictions import read_predictions
-from lzu.results.prior import load_prior
+from lzu.results.prior import provenance_of
 from lzu.results.provenance import collect_provenance
 from lzu.results.schema import METRICS_SCHEMA_NAME, validate_metrics
 from lzu.results.stamps import trained_on
@@ -65,5 +65,5 @@ def _of_prior(context: Context, run: Run) -> dict[str, Any]:
     leaves the weights as they are; the stamp has those values.
     """
     spec = context.prior_of(run)
-    made = None if spec is None else load_prior(context.paths.prior(spec)).provenance
+    made = None if spec is None else provenance_of(context.paths.prior(spec))
     return {} if made is None else {"prior": made}

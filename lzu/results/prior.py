@@ -1,5 +1,6 @@
 """The saliency prior on disk: an array with its parameters and its source (no torch)."""
 
+import hashlib
 import json
 import zipfile
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.task import PriorSpec
-from lzu.files import write_atomic
+from lzu.files import read_json, write_atomic, write_json
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,17 @@ class Prior:
 
     `saliency` is (1, 1, h, w), float32, positive, sum 1. `parameters` holds what it was made
     with (`native_size` (height, width) in pixels, lattice, amplitude, bandwidth) and `source`
-    where from (dataset, split, fingerprint, number of boxes). `provenance` is that of the step that
-    made it; None in older files.
+    where from (dataset, split, fingerprint, number of boxes).
     """
 
     saliency: np.ndarray
     parameters: dict[str, Any]
     source: dict[str, Any]
-    provenance: dict[str, Any] | None = None
+
+    @property
+    def digest(self) -> str:
+        """A hash of the saliency's values."""
+        return hashlib.sha256(self.saliency.tobytes()).hexdigest()
 
 
 def parameters_of(context: Context, spec: PriorSpec) -> dict[str, Any]:
@@ -38,10 +42,30 @@ def parameters_of(context: Context, spec: PriorSpec) -> dict[str, Any]:
 
 def save_prior(path: str | Path, prior: Prior) -> None:
     """Write `prior` as an .npz file, atomically."""
-    told = {name: getattr(prior, name) for name in ("parameters", "source", "provenance")}
-    about = json.dumps(told, sort_keys=True)
+    about = json.dumps({"parameters": prior.parameters, "source": prior.source}, sort_keys=True)
     with write_atomic(path) as temporary:
         np.savez_compressed(temporary, saliency=prior.saliency, about=np.array(about))
+
+
+def save_provenance(path: str | Path, prior: Prior, provenance: dict[str, Any]) -> None:
+    """Write beside a prior's file what made it: apart, because an equal prior is an equal file."""
+    write_json(_beside(path), {"saliency": prior.digest, "provenance": provenance})
+
+
+def provenance_of(path: str | Path) -> dict[str, Any] | None:
+    """The provenance of the prior in a file; None if it is not known (of older versions).
+
+    Raises UserError as `load_prior` does.
+    """
+    if not _beside(path).is_file():
+        return None
+    told = read_json(_beside(path))
+    found: dict[str, Any] | None = told["provenance"]
+    return found if told["saliency"] == load_prior(path).digest else None
+
+
+def _beside(path: str | Path) -> Path:
+    return Path(path).with_suffix(".provenance.json")
 
 
 def load_prior(path: str | Path, native_size: tuple[int, int] | None = None) -> Prior:
@@ -52,8 +76,7 @@ def load_prior(path: str | Path, native_size: tuple[int, int] | None = None) -> 
     try:
         with np.load(path, allow_pickle=False) as archive:
             about = json.loads(str(archive["about"]))
-            told = (about["parameters"], about["source"], about.get("provenance"))
-            prior = Prior(archive["saliency"], *told)
+            prior = Prior(archive["saliency"], about["parameters"], about["source"])
             made_for = tuple(prior.parameters["native_size"])
     except FileNotFoundError:
         raise UserError(f"{path}: no such prior; make it with `lzu prior`") from None

@@ -1,6 +1,5 @@
 """The stamp of a run: one hash of all that its weights depend on, files included."""
 
-import hashlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,8 +29,7 @@ def trained_on(context: Context, run: Run) -> dict[str, str | None]:
     spec = context.prior_of(run)
     saliency = None
     if spec is not None:
-        values = load_prior(context.paths.prior(spec)).saliency
-        saliency = hashlib.sha256(values.tobytes()).hexdigest()
+        saliency = load_prior(context.paths.prior(spec)).digest
     return {"data": fingerprint(context, run.split("train")), "saliency": saliency}
 
 

@@ -9,7 +9,7 @@ from lzu.files import read_json, write_json
 from lzu.report.make import collect_task, make_tables
 from lzu.results.collect import collect
 from lzu.results.keep import keep, machine_of
-from lzu.results.prior import Prior, load_prior, save_prior
+from lzu.results.prior import Prior, load_prior, provenance_of, save_prior, save_provenance
 from lzu.results.schema import provenances, read_metrics
 from lzu.results.stamps import stamp
 from lzu.results.states import states
@@ -76,8 +76,7 @@ def test_a_prior_of_a_dirty_tree_counts(detect, constructed, dirty, monkeypatch)
     run = next(run for run in context.runs if context.prior_of(run) is not None)
     path = context.paths.prior(context.prior_of(run))
     made = constructed.provenance() | {"git_commit": "b" * 40, "git_dirty": dirty}
-    values = load_prior(path).saliency
-    save_prior(path, Prior(values, {"native_size": [8, 8]}, {}, made))
+    save_provenance(path, load_prior(path), made)
     mark = stamp(context, run)
     own = constructed.provenance()
     training = constructed.metrics_of(run, {})["training"]
@@ -103,7 +102,15 @@ def test_a_prior_of_a_dirty_tree_counts(detect, constructed, dirty, monkeypatch)
         assert keep(context).copied > 0
 
 
-def test_an_older_prior_has_no_provenance(tmp_path):
-    saliency = np.full((1, 1, 2, 2), 0.25, np.float32)
-    save_prior(tmp_path / "p.npz", Prior(saliency, {"native_size": [8, 8]}, {}))
-    assert load_prior(tmp_path / "p.npz").provenance is None
+def test_a_provenance_is_of_the_prior_that_it_was_written_with(tmp_path, constructed):
+    made, path = constructed.provenance(), tmp_path / "31x51-a0.5.npz"
+    one, other = (Prior(np.full((1, 1, 2, 2), v), {"native_size": [8, 8]}, {}) for v in (1, 2))
+    save_prior(path, one)
+    # of older versions
+    assert provenance_of(path) is None
+    before = path.read_bytes()
+    save_provenance(path, one, made)
+    assert provenance_of(path) == made
+    assert path.read_bytes() == before
+    save_prior(path, other)
+    assert provenance_of(path) is None
