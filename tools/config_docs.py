@@ -54,9 +54,12 @@ says where. Weights are made again if a setting changes that they depend on, and
 methods' settings, the timing's, the seeds and where the data lies are none. What a suite makes lies
 in `results/NAME/`.
 
-**Run only suites that you trust.** A suite names classes of the mm* packages and their arguments
-(`model.base`, `model.overrides`, `schedule.optimizer`), which are built as it says, and an address
-from which weights are fetched.
+A suite may choose a config that ships in an mm* package (`model.base`), classes that are registered
+there and their arguments (`model.overrides`, `schedule.optimizer`), folders that are written to,
+and files and addresses from which data and weights are read. It may not import anything by a path,
+read another config, evaluate a text or load more than weights from a checkpoint; what tries to is
+refused before anything is built. **Still, run only suites that you trust:** the registered classes
+are many and not ours, and what a suite names is written, read and fetched.
 """
 
 

@@ -61,18 +61,25 @@ def enter_scope(context: Context) -> None:
 
 @contextmanager
 def registered_alone() -> Iterator[None]:
-    """Let mm* build within the block what is in a registry, and import nothing by its name.
+    """Let mm* build within the block what is in a registry: nothing is imported by its name, and
+    no config is read by its path.
 
-    mmengine takes a `type` that no registry has for the path of something to import.
+    mmengine takes a `type` that no registry has for the path of something to import; and mmdet's
+    distilling detectors take a teacher's config, which is Python that runs.
     """
     from mmengine.registry import registry
 
-    own = registry.get_object_from_string
+    def refuse(path: Any, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"a config of its own, {path}, is not read; it may run any code")
+
+    own, read = registry.get_object_from_string, Config.__dict__["fromfile"]
     registry.get_object_from_string = lambda name: None
+    Config.fromfile = staticmethod(refuse)
     try:
         yield
     finally:
         registry.get_object_from_string = own
+        Config.fromfile = read
 
 
 def check_optimizer(settings: dict[str, Any]) -> None:

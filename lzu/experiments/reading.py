@@ -43,6 +43,29 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     return settings
 
 
+def read_words(value: Any) -> Any:
+    """What a value of Snakemake's `--config` says.
+
+    Within its lists and mappings Snakemake leaves every value as the text that it was; here such a
+    text is read as in a suite file.
+
+    >>> read_words({"seeds": ["0", "no"]})
+    {'seeds': [0, 'no']}
+    """
+    if isinstance(value, dict):
+        return {key: _word(item) for key, item in value.items()}
+    return [_word(item) for item in value] if isinstance(value, list) else value
+
+
+def _word(value: Any) -> Any:
+    if not isinstance(value, str):
+        return read_words(value)
+    loader: Any = _Loader("")
+    tag = loader.resolve(ScalarNode, value, (True, False))
+    scalar = tag.rpartition(":")[2] in ("null", "bool", "int", "float")
+    return loader.construct_object(ScalarNode(tag, value)) if scalar else value
+
+
 def _text(path: Path) -> str:
     try:
         size = path.stat().st_size
@@ -67,12 +90,20 @@ def _json(text: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
+    forms: set[Any] = set()
+    for key, _ in pairs:
+        if (form := _form(key)) in forms:
             raise ValueError(f"the key {key!r} stands twice in one block; remove one")
-        found[key] = value
-    return found
+        forms.add(form)
+    return dict(pairs)
+
+
+def _form(key: Any) -> Any:
+    """Equal for keys that mean the same: a number is one however it is written, as text too."""
+    try:
+        return float(key)
+    except (TypeError, ValueError, OverflowError):
+        return key
 
 
 def _refuse_constant(name: str) -> float:
@@ -107,11 +138,12 @@ class _Loader(yaml.SafeLoader):
                 )
             name = self.construct_object(key)
             line = key.start_mark.line + 1
-            if name in lines:
+            form = _form(name)
+            if form in lines:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} stands twice, in lines {lines[name]} and {line}"
+                    None, None, f"the key {name!r} stands twice, in lines {lines[form]} and {line}"
                 )
-            lines[name] = line
+            lines[form] = line
         return super().construct_mapping(node, deep)
 
 

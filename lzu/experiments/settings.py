@@ -10,7 +10,14 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from lzu.experiments.methods import METHODS
 
@@ -25,6 +32,8 @@ Positive = Annotated[float, Field(gt=0)]
 _SCOPES = ("mmengine", "mmcv", "mmdet", "mmseg", "mmdet3d")
 # What mmengine would read other files or import modules for.
 _REFUSED_KEYS = ("_base_", "custom_imports", "default_scope")
+# Some classes of mm* evaluate their arguments as Python; without these a text calls nothing.
+_OF_CODE = "()[]{}\\`;"
 
 
 def _check_passed(value: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +50,10 @@ def _check_passed(value: dict[str, Any]) -> dict[str, Any]:
         if isinstance(item, float) and not math.isfinite(item):
             raise ValueError(f"{path}: {item} is no finite number")
         if isinstance(item, str):
+            if any(character in _OF_CODE for character in item):
+                raise ValueError(
+                    f"{path}: {item!r} has one of {_OF_CODE}, as code has; a text here is a name"
+                )
             try:
                 float(item)
             except ValueError:
@@ -74,6 +87,18 @@ def _expand(value: str) -> str:
 
 
 Place = Annotated[str, AfterValidator(_expand)]
+
+
+def _of_a_package(value: str) -> str:
+    """The name of a config below its package's folder of configs; a config is Python that runs."""
+    package, _, relative = value.partition("::")
+    steps = relative.split("/")
+    if not package.isidentifier() or any(step in ("", ".", "..") for step in steps):
+        raise ValueError("must be package::folder/file, of a config that ships in the package")
+    return value
+
+
+Shipped = Annotated[str, AfterValidator(_of_a_package)]
 
 
 def refuse_repeats(name: str, values: Iterable[Any]) -> None:
@@ -144,14 +169,33 @@ class Model(Strict):
 
     A suite file is data: it chooses from what ships and from the registries of mm*, and runs no
     code of its own. A `type` is a name in a registry, never an import path, and `base` a file of
-    the package's own. It does name folders that are written to (`suite`, a synthetic
-    `dataset.root`) and files and addresses that are read; checkpoints are read as weights alone.
+    the package's own. No text in `overrides` may have what code has (some classes evaluate their
+    arguments), and no other config is read by its path. It does name folders that are written to
+    (`suite`, a synthetic `dataset.root`) and files and addresses that are read; checkpoints are
+    read as weights alone.
     """
 
-    set_elsewhere: ClassVar[dict[str, str]] = {}
+    set_elsewhere: ClassVar[dict[str, str]] = {
+        "optimizer": "it is schedule.optimizer",
+        "optim_wrapper": "it is schedule.optimizer, and schedule.clip_norm",
+        "param_scheduler": "it follows from schedule.epochs and schedule.warmup_iterations",
+        "lr": "it is methods.NAME.learning_rate",
+        "learning_rate": "it is methods.NAME.learning_rate",
+        "batch_size": "it is schedule.batch",
+        "max_epochs": "it is schedule.epochs",
+        "seed": "it is seeds",
+        "randomness": "it is seeds",
+        "work_dir": "it is the command line's --results",
+        "load_from": "it is model.initial_weights",
+        "train_dataloader": "it follows from dataset and schedule.batch",
+        "custom_hooks": "a suite has no hooks of its own",
+        "default_hooks": "a suite has no hooks of its own",
+    }
     """Key of `overrides` -> where it is set, of which the suite file has the say there alone."""
 
-    base: str = Field(description="`package::path` of the config, such as mmdet::folder/file.py")
+    base: Shipped = Field(
+        description="`package::path` of the config, such as mmdet::folder/file.py"
+    )
     overrides: Passed = Field({}, description="merged into the config's `model` block")
     initial_weights: Weights | None = Field(
         None, description="the whole model's weights; null: see the backbone's init_cfg"
@@ -165,6 +209,12 @@ class Model(Strict):
                 block = block.get(name, _ABSENT) if isinstance(block, dict) else _ABSENT
             if block is not _ABSENT:
                 raise ValueError(f"overrides.{path}: {where}; remove it")
+        backbone = self.overrides.get("backbone")
+        own = backbone.get("init_cfg") if isinstance(backbone, dict) else None
+        if self.initial_weights is not None and own is not None:
+            raise ValueError(
+                "overrides.backbone.init_cfg: initial_weights are the whole model's; remove one"
+            )
         return self
 
 

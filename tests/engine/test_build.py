@@ -97,3 +97,51 @@ def test_an_optimizer_is_one_that_there_is():
         check_optimizer({"type": "Sdg"})
     with pytest.raises(UserError, match=r"AdamW takes none such: .*momentum"):
         check_optimizer({"type": "AdamW", "momentum": 0.9})
+
+
+@pytest.mark.parametrize("code", ["open('proof', 'w')", "a[0]", "{{ $HOME }}", "${HOME}", "`id`"])
+@pytest.mark.parametrize("place", ["backbone.norm_cfg", "train_cfg.assigner", "a"])
+def test_a_text_is_a_name_and_no_code(place, code):
+    """Some classes of mm* evaluate an argument."""
+    path = f"detection2d.model.overrides.{place}"
+    settings = changed(settings_of("smoke"), path, {"type": "Any", "mode": [code]})
+    with pytest.raises(UserError, match=r"mode\[0\]: .* as code has"):
+        parsed(settings)
+
+
+def test_what_mmdet_would_evaluate_is_refused_before_it_is_built(tmp_path):
+    proof = tmp_path / "proof"
+    code = f"open({str(proof)!r}, 'w')"
+    generator = {"_delete_": True, "type": "CameraMotionCompensation", "warp_mode": code}
+    path = "detection2d.model.overrides.bbox_head.anchor_generator"
+    with pytest.raises(UserError, match=r"anchor_generator\.warp_mode: .* as code has"):
+        parsed(changed(settings_of("smoke"), path, generator))
+    # so it is needed: mmdet runs it, even where nothing unregistered is built
+    import mmdet.models  # noqa: F401
+    from mmdet.registry import TASK_UTILS
+
+    with registered_alone():
+        TASK_UTILS.build({"type": "CameraMotionCompensation", "warp_mode": code})
+    assert proof.exists()
+
+
+def test_no_config_is_read_by_its_path_while_a_model_is_built(tmp_path):
+    """A distilling detector takes a teacher's config, which runs."""
+    import mmdet.models  # noqa: F401
+    from mmdet.registry import MODELS as DETECTORS
+    from mmengine.config import Config
+
+    proof, planted = tmp_path / "proof", tmp_path / "teacher.py"
+    planted.write_text(f"open({str(proof)!r}, 'w')\nmodel = dict()\n")
+    base = shipped_config("mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", "mmdet").model
+    base["backbone"]["init_cfg"] = None
+    base["data_preprocessor"] = None
+    student = {**base, "type": "KnowledgeDistillationSingleStageDetector"}
+    with (
+        pytest.raises(UserError, match=r"model\.overrides: .*teacher\.py, is not read"),
+        named_errors("model.overrides"),
+    ):
+        DETECTORS.build({**student, "teacher_config": str(planted)})
+    assert not proof.exists()
+    assert Config.fromfile(planted).model == {}
+    assert proof.exists()

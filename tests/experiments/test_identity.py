@@ -144,16 +144,20 @@ def test_a_changed_value_is_another_one(base):
             assert value != after, path
 
 
-WORLD_STALE = {name: not name.startswith("val_") for name in WorldConfig().to_dict()}
+WORLD_KEYS = set(WorldConfig().to_dict()) - {"width", "height"}  # these are native_size
+WORLD_STALE = {name: not name.startswith("val_") for name in sorted(WORLD_KEYS)}
+WORLD_OTHER = {
+    "classes": ["car"],
+    "density": {"bus": 2},
+    "scenery": "city",
+    "min_box_fraction": 0.5,
+    "min_visible_fraction": 0.5,
+}
 
 
 @pytest.mark.parametrize("name", WORLD_STALE)
 def test_of_a_world_all_counts_but_the_validation_part(base, name):
-    value = (
-        99 if name not in ("classes", "density") else {"classes": ["car"], "density": {"bus": 2}}
-    )
-    if isinstance(value, dict):
-        value = value[name]
+    value = WORLD_OTHER.get(name, 99)
     after = changed(base, f"detection2d.dataset.synthetic.{name}", value)
     assert stale_in(base, after, searched=False) == (ALL if WORLD_STALE[name] else NONE)
     assert stale_in(base, after, searched=True) == (SEARCHED if WORLD_STALE[name] else NONE)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lzu.errors import UserError
-from lzu.experiments.reading import read_settings
+from lzu.experiments.reading import read_settings, read_words
 from lzu.experiments.suite import Suite, load_suite, parse_suite
 from lzu.tasks import TASKS
 from tests.experiments.suites import CONFIG, changed, parsed, settings_of
@@ -69,6 +69,9 @@ def test_plain_words_and_numbers(tmp_path, text, value):
         ("suite: a\nmode: cached\nsuite: b\n", "'suite' stands twice, in lines 1 and 3"),
         ("a: {b: 1, c: 2, b: 3}\n", "'b' stands twice"),
         ("a:\n  b: 1\n  'b': 2\n", "'b' stands twice, in lines 2 and 3"),
+        ("a: {0.5: 1, 0.50: 2}\n", "0.5 stands twice, in lines 1 and 1"),
+        ("a: {0.5: 1, '0.5': 2}\n", "'0.5' stands twice"),
+        ("a: {1: 1, 1.0: 2}\n", "1.0 stands twice"),
         ("a: [", "not valid YAML"),
         ("a: 1\n\tb: 2\n", "not valid YAML"),
         ("a: !!python/object/apply:os.system [x]\n", "not valid YAML.*not read"),
@@ -96,6 +99,7 @@ def test_what_is_no_suite_file_is_one_line(tmp_path, text, said):
     ("text", "said"),
     [
         ('{"a": 1, "a": 2}', "'a' stands twice"),
+        ('{"a": {"0.5": 1, "0.50": 2}}', "'0.50' stands twice"),
         ('{"a": NaN}', "NaN is no number"),
         ('{"a": -Infinity}', "-Infinity is no number"),
         ('{"a": ', "not valid JSON"),
@@ -176,6 +180,21 @@ TWICE = [
     ("schedule.optimizer", {"type": "SGD", "lr": 0.1}, r"optimizer\.lr: .*methods\.NAME\.learning"),
     ("schedule.optimizer", {"momentum": 0.9}, "optimizer: needs a type"),
     ("model.overrides", {"bbox_head": {"num_classes": 80}}, r"overrides\.bbox_head\.num_classes"),
+    ("model.overrides", {"work_dir": "x"}, r"overrides\.work_dir: .*--results"),
+    ("model.overrides", {"seed": 1}, r"overrides\.seed: it is seeds"),
+    ("model.overrides", {"optim_wrapper": {}}, r"optim_wrapper: it is schedule\.optimizer"),
+    ("model.overrides", {"custom_hooks": [{"type": "A"}]}, r"custom_hooks: a suite has no hooks"),
+    ("model.overrides", {"uniform_share": 0.1}, r"uniform_share: it is adaptive\.uniform_share"),
+    ("model.overrides", {"jitter": [1, 1]}, r"jitter: it is adaptive\.jitter_x"),
+    (
+        "model",
+        {
+            "overrides": {"backbone": {"init_cfg": {"type": "Pretrained"}}},
+            "initial_weights": {"source": "x", "sha256": 8 * "01234567"},
+        },
+        r"backbone\.init_cfg: initial_weights are the whole model's",
+    ),
+    ("dataset.synthetic.width", 640, r"synthetic\.width: it is dataset\.native_size"),
     ("model.overrides", {"native_size": [1, 2]}, r"overrides\.native_size: it is dataset\.native"),
     ("model.overrides", {"type": "FCOS"}, r"overrides\.type: "),
     ("model.overrides", {"resampler": {}}, r"overrides\.resampler: "),
@@ -191,6 +210,46 @@ TWICE = [
 def test_what_is_set_elsewhere_is_said(smoke, path, value, said):
     with pytest.raises(UserError, match=said):
         parsed(changed(smoke, f"detection2d.{path}", value))
+
+
+WORLDS = [
+    ("frames", 3, "world setting 'frames' is unknown"),
+    ("seed", "7", r"\.seed: .*integer.*'7'"),
+    ("seed", True, r"\.seed: .*integer.*True"),
+    ("train_sequences", 2.0, r"\.train_sequences: .*integer"),
+    ("classes", ["cat"], "world setting classes/density is 'cat'"),
+    ("density", {"car": "1"}, r"\.density\.car: .*number.*'1'"),
+    ("frame_interval_s", 0, "world setting frame_interval_s is 0.0: it must be above 0"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "said"), WORLDS)
+def test_a_world_s_settings_are_looked_at_before_anything_runs(smoke, key, value, said):
+    with pytest.raises(UserError, match=rf"detection2d\.dataset\.synthetic.*{said}"):
+        parsed(changed(smoke, f"detection2d.dataset.synthetic.{key}", value))
+
+
+@pytest.mark.parametrize(
+    "base", ["retinanet/a.py", "mmdet::", "mmdet::/a.py", "mmdet::a/../../b.py"]
+)
+def test_a_base_that_leaves_its_folder_is_refused_before_anything_runs(smoke, base):
+    with pytest.raises(UserError, match=r"model\.base: .*package::folder/file"):
+        parsed(changed(smoke, "detection2d.model.base", base))
+
+
+def test_values_of_the_command_line_are_read_as_those_of_a_file():
+    """Snakemake leaves what is within lists and mappings as texts."""
+    words = {"reuse": True, "detection2d": {"seeds": ["0", "no"], "prior": {"fwhm": "1e1"}}}
+    words["detection2d"]["schedule"] = {"clip_norm": "null", "optimizer": {"fused": "true"}}
+    found = read_words(words)
+    assert found == {
+        "reuse": True,
+        "detection2d": {
+            "seeds": [0, "no"],
+            "prior": {"fwhm": 10.0},
+            "schedule": {"clip_norm": None, "optimizer": {"fused": True}},
+        },
+    }
 
 
 def test_home_and_variables_are_expanded_in_paths(smoke, monkeypatch, tmp_path):

@@ -140,3 +140,26 @@ def test_a_suite_file_is_read_strictly(plan, tmp_path, text, said):
     assert status != 0
     assert re.search(f"lzu: .*mine.yaml.*{said}", printed, re.DOTALL), printed
     assert "Traceback" not in printed
+
+
+def test_settings_of_the_command_line_change_the_default_suite(plan):
+    words = "detection2d={seeds: [0, 1], methods: {fovea: {scales: []}}}"
+    status, text = plan("--config", words)
+    assert status == 0, text
+    assert jobs(text)["train"] == 3 * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("detection2d={seeds: [no]}", r"seeds\.0: .*integer.*'no'"),
+        ("detection2d={prior: {fwhm: .inf}}", r"prior\.fwhm: .*number.*'\.inf'"),
+        ("reuse=yes", "reuse: .*boolean.*'yes'"),
+        ("detection2d={model: {overrides: {a: {type: os.system}}}}", "is no name in a registry"),
+    ],
+)
+def test_settings_of_the_command_line_are_read_strictly(plan, words, said):
+    status, printed = plan("--config", words)
+    assert status != 0
+    assert re.search(f"lzu: .*demo.yaml and --config.*{said}", printed, re.DOTALL), printed
+    assert "Traceback" not in printed

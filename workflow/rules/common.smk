@@ -7,7 +7,7 @@ from pathlib import Path
 from lzu.errors import UserError
 from lzu.experiments.context import contexts
 from lzu.experiments.identity import training_identity
-from lzu.experiments.reading import read_settings
+from lzu.experiments.reading import read_settings, read_words
 from lzu.experiments.run import Run, parse_variant
 from lzu.experiments.suite import parse_suite
 from lzu.files import write_text
@@ -37,7 +37,7 @@ def checked():
         settings = {}
         for path in SUITE_FILES:
             update_config(settings, read_settings(path))
-        update_config(settings, workflow.config_settings.config)
+        update_config(settings, read_words(workflow.config_settings.config))
         source = " and ".join([*map(str, SUITE_FILES), "--config"])
         suite = parse_suite(settings, source, TASKS)
         return suite, contexts(suite, TASKS, Path("results"))

@@ -1,9 +1,12 @@
 """The settings of 2-D detection beside those that all tasks share (5.1, A.6)."""
 
+import json
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from lzu.datasets.synthetic.config import WorldConfig
+from lzu.errors import UserError
 from lzu.experiments.methods import BASELINE
 from lzu.experiments.settings import (
     LatticePrior,
@@ -11,6 +14,7 @@ from lzu.experiments.settings import (
     Positive,
     Scale,
     Seed,
+    Shipped,
     Strict,
     TaskSettings,
     require_among,
@@ -34,6 +38,7 @@ def _refuse_other_sides(value: int) -> int:
     return value
 
 
+_WORLD = TypeAdapter(WorldConfig)
 LowResolution = Annotated[int, Field(ge=5), AfterValidator(_refuse_other_sides)]
 
 
@@ -167,18 +172,25 @@ class Detector(Model):
     """A single-stage detector of mmdet; the paper's is a RetinaNet with a ResNet-50 (5.1)."""
 
     set_elsewhere: ClassVar[dict[str, str]] = {
+        **Model.set_elsewhere,
         "type": "the detector's class follows from the method",
         "resampler": "it follows from the method",
         "native_size": "it is dataset.native_size",
         "given_size": "it follows from the run's scale",
         "network_size": "it follows from the run's scale",
+        "jitter": "it is adaptive.jitter_x and adaptive.jitter_y",
+        "score_threshold": "it is adaptive.score_threshold",
+        "max_detections": "it is adaptive.max_detections",
+        "uniform_share": "it is adaptive.uniform_share",
+        "num_classes": "the data set has its own",
         "bbox_head.num_classes": "the data set has its own",
         "data_preprocessor.type": "images are prepared alike for all methods",
+        "data_preprocessor.padded_size": "it follows from the run's scale",
         "data_preprocessor.pad_size_divisor": "the network's input is padded to multiples of 32",
         "data_preprocessor.batch_augments": "a batch is resampled as it was loaded",
     }
 
-    base: str = Field(
+    base: Shipped = Field(
         "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py",
         description="`mmdet::path` of a config that ships in mmdet (paper: 5.1)",
     )
@@ -197,6 +209,31 @@ class Detection2d(TaskSettings):
     stream: Stream = Stream()
     upsampling: Upsampling | None = Field(None, description="Table 2; null: left out")
     search: Search | None = Field(None, description="Table 6; null: left out")
+
+    @model_validator(mode="after")
+    def _world(self) -> "Detection2d":
+        world = self.dataset.synthetic
+        if world is None:
+            return self
+        height, width = self.dataset.native_size
+        if twice := {"height", "width"} & set(world):
+            raise ValueError(
+                f"dataset.synthetic.{min(twice)}: it is dataset.native_size; remove it here"
+            )
+        values = {**world, "height": height, "width": width}
+        try:
+            # as they were given: no value is taken for another type
+            _WORLD.validate_json(json.dumps(values), strict=True)
+            WorldConfig.from_dict(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ValueError(
+                f"dataset.synthetic.{key}: {first['msg']} (given: {first['input']!r})"
+            ) from None
+        except UserError as error:
+            raise ValueError(f"dataset.synthetic: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _cascades(self) -> "Detection2d":
