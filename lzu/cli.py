@@ -1,9 +1,7 @@
 """The command line: one verb a step of the workflow, each usable by hand."""
 
 import argparse
-import errno
 import io
-import math
 import os
 import subprocess
 import sys
@@ -12,33 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lzu.errors import UserError
+from lzu.usage import REFUSED, count, missing_package, positive, share, whole
 
 if TYPE_CHECKING:
     from lzu.experiments.context import Context
     from lzu.experiments.run import Run
 
 Options = argparse.Namespace
-
-
-# What a package that is not there comes with (see pyproject.toml).
-_EXTRAS = {
-    "datasets": ("cv2", "pycocotools"),
-    "openmmlab": ("mmengine", "mmcv", "mmdet", "mmseg", "mmdet3d"),
-    "workflow": ("snakemake",),
-    "report": ("jsonschema", "matplotlib", "numpy", "pandas", "pydantic", "yaml"),
-}
-# What a place or a disk refuses, and no fault of ours.
-_REFUSED = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EISDIR,
-    errno.ENOTDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,12 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except ModuleNotFoundError as error:
-        if (said := _missing(error)) is None:
+        if (said := missing_package(error)) is None:
             raise
         print(f"lzu: {said}", file=sys.stderr)
         return 2
     except OSError as error:
-        if error.errno not in _REFUSED:
+        if error.errno not in REFUSED:
             raise
         print(f"lzu: {error.filename or 'writing'}: {error.strerror}", file=sys.stderr)
         return 1
@@ -81,48 +59,6 @@ def main(arguments: list[str] | None = None) -> int:
         print("lzu: interrupted", file=sys.stderr)
         return 130
     return 0
-
-
-def _missing(error: ModuleNotFoundError) -> str | None:
-    """What to install for a package that is not there; None if it is one of our own."""
-    missing = (error.name or "lzu").partition(".")[0]
-    if missing == "lzu":
-        return None
-    extra = next((name for name, packages in _EXTRAS.items() if missing in packages), None)
-    wanted = missing if extra is None else f"lzu[{extra}]"
-    return f"this needs {missing}, which is not installed: pip install '{wanted}'"
-
-
-def _count(text: str) -> int:
-    """A whole number from 1 on."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
-
-
-def _whole(text: str) -> int:
-    """A whole number from 0 on."""
-    return 0 if text == "0" else _count(text)
-
-
-def _positive(text: str) -> float:
-    """A number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return value
-
-
-def _share(text: str) -> float:
-    """A number from 0 to 1."""
-    if text in ("0", "0.0"):
-        return 0.0
-    if (value := _positive(text)) > 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
-    return value
 
 
 def _limit_threads(threads: int) -> None:
@@ -149,13 +85,13 @@ def _parser() -> argparse.ArgumentParser:
             help="suite file, YAML or JSON (default: the environment's LZU_CONFIG)",
         )
         sub.add_argument("--results", type=Path, default=Path("results"), help="results folder")
-        sub.add_argument("--threads", type=_count, help="bound on CPU threads")
+        sub.add_argument("--threads", type=count, help="bound on CPU threads")
         sub.add_argument("--task", help="one of the suite's (default: each, or the only one)")
         if of_run:
             sub.add_argument("--method", required=True)
-            sub.add_argument("--from", dest="from_scale", type=_positive, default=1.0)
-            sub.add_argument("--to", dest="to_scale", type=_positive, required=True)
-            sub.add_argument("--seed", type=_whole, default=0)
+            sub.add_argument("--from", dest="from_scale", type=positive, default=1.0)
+            sub.add_argument("--to", dest="to_scale", type=positive, required=True)
+            sub.add_argument("--seed", type=whole, default=0)
             sub.add_argument(
                 "--option",
                 action="append",
@@ -179,23 +115,23 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--name", help="of the prior (default: that of the first table's runs)")
     verb("draw-prior", _draw_prior, "draw the prior and its warp")
     sub = verb("picture", _picture, "draw a frame zoomed and unzoomed, and the training data")
-    sub.add_argument("--to", dest="to_scale", type=_positive, default=0.5)
+    sub.add_argument("--to", dest="to_scale", type=positive, default=0.5)
     verb("analysis", _analysis, "measure Eq. 18 and draw the figures of the paper's analysis")
     sub = verb("train", _train, "train a run; goes on where a killed one stopped", of_run=True)
-    sub.add_argument("--processes", type=_count, default=1, help="GPUs that train together")
+    sub.add_argument("--processes", type=count, default=1, help="GPUs that train together")
     sub.add_argument("--launcher", choices=("none", "pytorch"), default="none")
     verb("predict", _predict, "predict on the validation data", of_run=True)
     sub = verb("cases", _cases, "draw where a run gains and loses most (Figure 6)", of_run=True)
-    sub.add_argument("--count", type=_whole, help="gains to show, and losses")
-    sub.add_argument("--least-boxes", type=_whole, help="that an image must have")
-    sub.add_argument("--score", type=_share, help="show detections from it on")
+    sub.add_argument("--count", type=whole, help="gains to show, and losses")
+    sub.add_argument("--least-boxes", type=whole, help="that an image must have")
+    sub.add_argument("--score", type=share, help="show detections from it on")
     sub = verb("stream", _stream, "follow a run online through a video", of_run=True)
     sub.add_argument("--sequence", help="sid or name (default: the suite's)")
     sub.add_argument(
-        "--frames", type=_count, help="at most, from the first on (default: the suite's)"
+        "--frames", type=count, help="at most, from the first on (default: the suite's)"
     )
-    sub.add_argument("--score", type=_share, help="show detections from it on")
-    sub.add_argument("--fps", type=_positive, help="of the animated picture")
+    sub.add_argument("--score", type=share, help="show detections from it on")
+    sub.add_argument("--fps", type=positive, help="of the animated picture")
     sub.add_argument("--out", type=Path, help="an .npz file; a .gif comes beside it")
     verb("score", _score, "score a run's predictions", of_run=True)
     verb("time", _time, "measure the latency of every method and scale, interleaved")
