@@ -38,6 +38,8 @@ class ZoomUnzoom(nn.Module):
             `lzu.core.pyramid`.
         backend: "triton" runs the kernels of `lzu.kernels`, on a GPU, in float32, float16 and
             bfloat16, where no gradient is wanted; elsewhere, and with "torch", PyTorch's operators.
+            With `check=False`, here and there, `functools.partial(lzu.saliency.from_boxes, ...)`
+            goes from boxes to the warp in one launch.
 
     Raises:
         TypeError, ValueError: as `Warp.from_saliency`; or a fixed prior requires a gradient, or
@@ -96,6 +98,8 @@ class ZoomUnzoom(nn.Module):
             if inputs:
                 raise TypeError("the saliency is a tensor, and takes no inputs")
             return self._fixed_warp() if self.is_fixed else self._make_warp(self.saliency)
+        if self.backend == "triton":
+            return fused.from_source(self.saliency, inputs, **self._settings(self.check))
         return self._make_warp(self.saliency(*inputs))
 
     def zoom(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Warp]:
@@ -195,13 +199,15 @@ class ZoomUnzoom(nn.Module):
 
     def _make_warp(self, saliency: Tensor, check: bool | None = None) -> Warp:
         make = fused.from_saliency if self.backend == "triton" else Warp.from_saliency
-        return make(
-            saliency,
-            fwhm=self.fwhm,
-            separable=self.separable,
-            anti_crop=self.anti_crop,
-            check=self.check if check is None else check,
-        )
+        return make(saliency, **self._settings(self.check if check is None else check))
+
+    def _settings(self, check: bool) -> dict[str, Any]:
+        return {
+            "fwhm": self.fwhm,
+            "separable": self.separable,
+            "anti_crop": self.anti_crop,
+            "check": check,
+        }
 
     def _fixed_warp(self) -> Warp:
         """Return the warp of the buffer as it is now.

@@ -1,13 +1,19 @@
 """Zoom and unzoom by the Triton kernels (`lzu.kernels`) wherever these can serve.
 
 They give what `lzu.Warp` gives, up to rounding. Where a gradient is wanted, or a compiler traces,
-or values are to be checked, the PyTorch path of `lzu.Warp` does it instead.
+or values are to be checked, or tensors are float64 or not on a GPU, the PyTorch path of `lzu.Warp`
+does it instead.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from lzu import kernels
 from lzu.core.lattice import Region, Size, as_region
@@ -16,12 +22,18 @@ from lzu.core.pyramid import unzoom_levels
 from lzu.core.resample import require_levels, sample
 from lzu.core.separable import SeparableNodes
 from lzu.core.warp import Warp, require_warp
-from lzu.saliency import require_saliency
+from lzu.saliency import from_boxes, require_saliency
+from lzu.saliency.checks import as_items
 
 
 def _by_torch(*tensors: Tensor) -> bool:
+    """Return whether the kernels do not serve these tensors."""
     wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    return wanted or is_compiling()
+    wide = any(tensor.dtype == torch.float64 for tensor in tensors)
+    # Triton's interpreter, for tests, takes those of a CPU.
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    elsewhere = not interpreted and any(tensor.device.type != "cuda" for tensor in tensors)
+    return wanted or wide or elsewhere or is_compiling()
 
 
 def from_saliency(
@@ -35,6 +47,58 @@ def from_saliency(
         )
     x, y = kernels.separable_nodes(saliency, fwhm=fwhm, anti_crop=anti_crop)
     return Warp(SeparableNodes(x, y, crops=not anti_crop))
+
+
+def from_source(
+    source: Callable[..., Tensor],
+    inputs: tuple[Any, ...],
+    *,
+    fwhm: float,
+    separable: bool,
+    anti_crop: bool,
+    check: bool,
+) -> Warp:
+    """Return the warp of the saliency that `source` makes of `inputs`.
+
+    `functools.partial(lzu.saliency.from_boxes, ..., check=False)` is known: if nothing else is
+    checked either, the separable warp of boxes (n, 4), or (B, n, 4), takes one launch, with no
+    saliency in memory. Those of a list are first put together.
+    """
+    given = None if check or not separable else _unchecked_boxes(source, inputs)
+    if given is None:
+        return from_saliency(
+            source(*inputs), fwhm=fwhm, separable=separable, anti_crop=anti_crop, check=check
+        )
+    boxes, settings = given
+    x, y = kernels.box_nodes(boxes, **settings, fwhm=fwhm, anti_crop=anti_crop)
+    return Warp(SeparableNodes(x, y, crops=not anti_crop))
+
+
+def _unchecked_boxes(
+    source: Callable[..., Tensor], inputs: tuple[Any, ...]
+) -> tuple[Tensor, dict[str, Any]] | None:
+    """Return boxes and settings as `kernels.box_nodes` takes them; None where it does not serve."""
+    if not isinstance(source, partial) or source.func is not from_boxes:
+        return None
+    bound = signature(from_boxes).bind(*source.args, *inputs, **source.keywords)
+    bound.apply_defaults()
+    settings = bound.arguments
+    items, check, _ = (
+        as_items(settings.pop("boxes"), 4),
+        settings.pop("check"),
+        settings.pop("chunk"),
+    )
+    if check or _by_torch(*items):
+        return None
+    counts = [len(item) for item in items]
+    items = [item.float() for item in items]
+    if len(set(counts)) == 1:
+        boxes = items[0].unsqueeze(0) if len(items) == 1 else torch.stack(items)
+        return boxes, settings
+    # Not to wait for the GPU: the numbers are on their way when the launch is queued behind them.
+    numbers = torch.tensor(counts, dtype=torch.int32, device="cpu")
+    settings["counts"] = numbers.to(items[0].device, non_blocking=True)
+    return pad_sequence(items, batch_first=True), settings
 
 
 def zoom(warp: Warp, images: Tensor, size: Size) -> Tensor:

@@ -1,10 +1,13 @@
 """`ZoomUnzoom(backend="triton")` against the PyTorch path."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from lzu import ZoomUnzoom
 from lzu.core import fused
+from lzu.saliency import from_boxes
 from tests.core.oracles import random_saliency
 
 SIZE, STRIDES = (12, 20), (4, 8)
@@ -65,6 +68,87 @@ def test_adaptive_saliency_becomes_nodes_in_a_launch(device, used):
     torch.testing.assert_close(fast.warp().x, plain.warp().x)
     torch.testing.assert_close(fast.warp().y, plain.warp().y)
     assert used == ["separable_nodes"] * 2
+
+
+IMAGE, LATTICE = (90, 150), (5, 6)
+
+
+def random_boxes(count, dtype=torch.float32):
+    corner = torch.rand(count, 2) * 60
+    return torch.cat((corner, corner + 5 + 20 * torch.rand(count, 2)), dim=1).to(dtype)
+
+
+def box_lenses(device, boxes_checked=False, **settings):
+    known = {"image_size": IMAGE, "lattice": LATTICE, "amplitude": 3, "check": boxes_checked}
+    source = partial(from_boxes, **known)
+    return lenses(source, device, **{"check": False, **settings})
+
+
+@pytest.mark.parametrize("anti_crop", [True, False])
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        random_boxes(7),
+        random_boxes(0),
+        random_boxes(7)[None],
+        torch.stack([random_boxes(3), random_boxes(3)]),
+        [random_boxes(3), random_boxes(0), random_boxes(9)],
+        [random_boxes(3, torch.uint8), random_boxes(3), random_boxes(3, torch.float16)],
+    ],
+    ids=["alone", "none", "batch of one", "batch", "list", "list of types"],
+)
+def test_boxes_become_nodes_in_a_launch(boxes, anti_crop, device, used):
+    boxes = [b.to(device) for b in boxes] if isinstance(boxes, list) else boxes.to(device)
+    plain, fast = box_lenses(device, anti_crop=anti_crop)
+    batch = len(boxes) if isinstance(boxes, list) or boxes.ndim == 3 else 1
+    images = torch.rand(batch, 3, 18, 30, device=device)
+    zoomed, warp = fast.zoom(images, boxes)
+    expected, same = plain.zoom(images, boxes)
+    assert used == ["box_nodes", "zoom"]
+    torch.testing.assert_close(warp.x, same.x, rtol=0, atol=1e-6)
+    torch.testing.assert_close(warp.y, same.y, rtol=0, atol=1e-6)
+    torch.testing.assert_close(zoomed, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_boxes_that_the_kernel_does_not_serve_go_by_pytorch(device, used):
+    boxes = random_boxes(4).to(device)
+    bad = boxes.clone()
+    bad[1, 2:] = bad[1, :2]
+    for settings in ({"check": True}, {"separable": False}):
+        box_lenses(device, **settings)[1].warp(boxes)
+        assert used == []
+    with pytest.raises(ValueError, match="box 1 of batch item 0 has zero or negative size"):
+        box_lenses(device, boxes_checked=True)[1].warp(bad)
+    fast = box_lenses(device)[1]
+    wanted = boxes.clone().requires_grad_()
+    fast.warp(wanted).x.square().sum().backward()
+    assert wanted.grad.abs().sum() > 0
+    assert used == []
+
+
+def test_what_is_in_double_precision_stays_so_by_pytorch(device, used):
+    boxes = random_boxes(4, torch.float64).to(device)
+    images = torch.rand(1, 3, 18, 30, dtype=torch.float64, device=device)
+    level = torch.rand(1, 4, 3, 5, dtype=torch.float64, device=device)
+    plain, fast = box_lenses(device)
+    zoomed, warp = fast.zoom(images, boxes)
+    expected, same = plain.zoom(images, boxes)
+    assert warp.dtype == zoomed.dtype == torch.float64
+    torch.testing.assert_close(zoomed, expected)
+    unzoomed = fast.unzoom(level, warp, strides=4)
+    torch.testing.assert_close(unzoomed, plain.unzoom(level, same, strides=4))
+    assert used == []
+
+
+def test_on_a_cpu_without_the_interpreter_pytorch_does_it(monkeypatch, used):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    cpu, boxes, images = torch.device("cpu"), random_boxes(4), torch.rand(1, 3, 18, 30)
+    plain, fast = box_lenses(cpu)
+    zoomed, warp = fast.zoom(images, boxes)
+    assert torch.equal(zoomed, plain.zoom(images, boxes)[0])
+    unzoomed = fast.unzoom(zoomed, warp, strides=1)
+    assert torch.equal(unzoomed, plain.unzoom(zoomed, warp, strides=1))
+    assert used == []
 
 
 def test_with_gradients_wanted_pytorch_does_it(device, used):
