@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import lzu
 from lzu.models.frames import Frames
+from lzu.module import Offsets
 from lzu.results.prior import load_prior
 
 
@@ -50,8 +51,11 @@ class WarpResampler(nn.Module):
     `saliency` is a fixed prior (1, 1, h, w); or a module or callable that makes saliency
     (B, 1, h, w) of what is given after the images, or of the images if nothing is (see
     `lzu.ZoomUnzoom`). `size` is (height, width) of the network's frame in pixels; `fwhm` of the
-    attraction kernel is in cells.
+    attraction kernel is in cells. `offsets` says where the cells of the features sit, as in
+    `lzu.ZoomUnzoom.unzoom`.
     """
+
+    offsets: Offsets = 0.0
 
     def __init__(
         self, saliency: Tensor | Callable[..., Tensor], size: tuple[int, int], fwhm: float
@@ -64,7 +68,7 @@ class WarpResampler(nn.Module):
         zoomed, warp = self.lens.zoom(images, *inputs)
 
         def unzoom(features: Sequence[Tensor], strides: Sequence[int]) -> list[Tensor]:
-            return self.lens.unzoom(list(features), warp, strides=strides)
+            return self.lens.unzoom(list(features), warp, strides=strides, offsets=self.offsets)
 
         return zoomed, unzoom
 

@@ -1,4 +1,4 @@
-"""Where the cells of mmdet's backbones sit: at stride * i, which the adapters take for granted."""
+"""Where the cells of mmdet's backbones sit: at stride * i, or the adapters ask where."""
 
 import pytest
 import torch
@@ -6,13 +6,19 @@ from torch import nn
 
 pytest.importorskip("mmdet")
 
-from mmdet.models.backbones import ResNet
-from mmdet.models.necks import FPN
+from mmdet.models.backbones import ResNet, ResNeXt, SwinTransformer
+from mmdet.models.necks import FPN, CTResNetNeck
 
+from lzu.errors import UserError
+from lzu.models.offsets import BACKBONES, cell_offsets
+
+SMALL = {"base_channels": 1, "out_indices": (1, 2, 3), "init_cfg": None}
 CASES = {
-    "ResNet-18": {"depth": 18},
-    "ResNet-50": {"depth": 50, "style": "pytorch"},
-    "ResNet-50, caffe": {"depth": 50, "style": "caffe"},
+    "ResNet-18": lambda: ResNet(18, **SMALL),
+    "ResNet-50": lambda: ResNet(50, style="pytorch", **SMALL),
+    "ResNet-50, caffe": lambda: ResNet(50, style="caffe", **SMALL),
+    "ResNet-18, deep stem": lambda: ResNet(18, stem_channels=2, deep_stem=True, **SMALL),
+    "ResNeXt-50": lambda: ResNeXt(depth=50, groups=1, base_width=1, **SMALL),
 }
 
 
@@ -40,13 +46,12 @@ def middles(network, size):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_cells_of_a_resnet_sit_at_their_stride(case):
-    network = averaging(
-        ResNet(out_indices=(1, 2, 3), init_cfg=None, base_channels=1, **CASES[case])
-    )
-    for found, stride in zip(middles(network, (704, 832)), (8, 16, 32), strict=True):
+def test_cells_of_known_backbones_sit_at_their_stride(case):
+    network = averaging(CASES[case]())
+    assert type(network).__name__ in BACKBONES
+    for found in middles(network, (704, 832)):
         rows, columns = found.shape[1:]
-        row, column = rows // 2, columns // 2
+        stride, row, column = 832 // columns, rows // 2, columns // 2
         torch.testing.assert_close(found[0, row, column].item(), float(stride * column))
         torch.testing.assert_close(found[1, row, column].item(), float(stride * row))
 
@@ -63,3 +68,43 @@ def test_the_further_levels_of_a_pyramid_sit_at_their_stride():
         row, column = rows // 2, columns // 2
         torch.testing.assert_close(found[0, row, column].item(), float(stride * column))
         torch.testing.assert_close(found[1, row, column].item(), float(stride * row))
+
+
+def test_what_a_pyramid_adds_from_above_lies_half_a_cell_before_on_average():
+    """By nearest neighbours an odd cell gets what sits a cell before it, in any detector."""
+    neck = averaging(FPN([1, 1], 1, num_outs=2))
+
+    def from_above(images):
+        coarse = images[:, :1, ::2, ::2]
+        return neck([torch.zeros_like(images[:, :1]), coarse])[:1]
+
+    (found,) = middles(from_above, (24, 32))
+    before = found[0] - torch.arange(32)
+    assert before[12, 10:20].mean().item() == pytest.approx(-0.5)
+
+
+def test_pooled_shortcuts_move_the_cells():
+    """Of avg_down, as in ResNetV1d: each moves half a block's sum by half a pixel of its input."""
+    network = averaging(ResNet(18, avg_down=True, **SMALL))
+    found = middles(network, (704, 832))[-1]
+    assert found[0, 10, 12].item() - 32 * 12 == pytest.approx(7, abs=0.01)
+    with pytest.raises(UserError, match=r"backbone\.avg_down.*overrides\.offsets"):
+        cell_offsets(None, network, None, (80, 128), 3)
+
+
+def test_unknown_backbones_and_necks_must_say_where_cells_sit():
+    resnet = ResNet(18, **SMALL)
+    swin = SwinTransformer(embed_dims=4, depths=(1,), num_heads=(1,), strides=(4,), out_indices=())
+    deconvolved = CTResNetNeck(8, (4,), (4,), use_dcn=False)
+    for key, backbone, neck in (("backbone", swin, None), ("neck", resnet, deconvolved)):
+        with pytest.raises(UserError, match=rf"model\.{key}\.type: where cells of .*overrides"):
+            cell_offsets(None, backbone, neck, (80, 128), 1)
+        assert cell_offsets(1.5, backbone, neck, (80, 128), 2) == [1.5, 1.5]
+    assert cell_offsets(None, resnet, None, (80, 128), 2) == 0
+    assert cell_offsets([1, [2.5, 3]], swin, None, (80, 128), 2) == [1, [2.5, 3]]
+
+
+@pytest.mark.parametrize("given", [[1.5], "1.5", ["a", 1], [1, float("nan")], {"y": 1}])
+def test_what_offsets_of_a_detector_cannot_be(given):
+    with pytest.raises(UserError, match=r"model\.overrides\.offsets: "):
+        cell_offsets(given, nn.Identity(), None, (80, 128), 2)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from lzu.errors import UserError
 from lzu.models.frames import Frames, align_boxes
-from lzu.models.resamplers import Unzoom, build_resampler
+from lzu.models.offsets import cell_offsets
+from lzu.models.resamplers import Unzoom, WarpResampler, build_resampler
 
 
 @TRANSFORMS.register_module(name="LZUToNetworkFrame")
@@ -122,16 +123,21 @@ class ResampledSingleStageDetector(SingleStageDetector):
 
     `resampler` holds a `kind` and its settings (see `lzu.models.resamplers.build_resampler`);
     `native_size`, `given_size` and `network_size` are the sizes (H, W) of the frames in
-    `lzu.models.frames`.
+    `lzu.models.frames`. `offsets` says where the levels' cells sit (see
+    `lzu.models.offsets.cell_offsets`); only what unzooms asks for them.
 
     Raises:
-        UserError: the head does not tell the strides of the levels, or they differ along x and y.
+        UserError: the head does not tell the strides of the levels, or they differ along x and y;
+            or it is not known where the cells of the levels sit.
     """
+
+    unzooms = True
 
     def __init__(
         self,
         *args: Any,
         resampler: dict[str, Any],
+        offsets: Any = None,
         native_size: Sequence[int],
         given_size: Sequence[int],
         network_size: Sequence[int],
@@ -141,6 +147,11 @@ class ResampledSingleStageDetector(SingleStageDetector):
         self.frames = Frames(tuple(native_size), tuple(given_size), tuple(network_size))
         self.resampler = build_resampler(frames=self.frames, **resampler)
         _require_strides(self.bbox_head)
+        if self.unzooms and isinstance(self.resampler, WarpResampler):
+            neck = self.neck if self.with_neck else None
+            self.resampler.offsets = cell_offsets(
+                offsets, self.backbone, neck, self.frames.network, len(self.strides)
+            )
 
     @property
     def strides(self) -> list[int]:

@@ -75,6 +75,9 @@ class FOVEADetector(ResampledSingleStageDetector):
         UserError: the head does not know of the warp, or the resampler has none.
     """
 
+    # Boxes are unwarped, not cells: where the cells sit does not matter.
+    unzooms = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not isinstance(self.bbox_head, FOVEAHeadMixin):

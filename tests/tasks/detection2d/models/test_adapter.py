@@ -139,3 +139,34 @@ def test_a_batch_of_two_sizes_is_refused(detector, batch):
     given["inputs"][1] = given["inputs"][1][:, :-8]
     with pytest.raises(ValueError, match="differ in size"):
         detector("uniform").data_preprocessor(given)
+
+
+def test_the_detector_s_offsets_reach_the_unzoom(context, detector):
+    given = detector("lzu_fixed")
+    levels = given.pyramid(torch.rand(1, 3, *given.frames.padded))
+    block = model_config(context, Run("smoke", "detection2d", "lzu_fixed", 1, 0.5, 0))
+    block["offsets"] = [(s - 1) / 2 for s in given.strides]
+    moved = MODELS.build(block)
+    images = torch.zeros(1, 3, *given.frames.given)
+    lens = given.resampler.lens
+    for model, offsets in ((given, 0.0), (moved, block["offsets"])):
+        _, unzoom = model.zoom(images)
+        found = unzoom(levels, model.strides)
+        expected = lens.unzoom(list(levels), lens.warp(), strides=model.strides, offsets=offsets)
+        for a, b in zip(found, expected, strict=True):
+            assert torch.equal(a, b)
+    assert (moved.resampler.offsets, given.resampler.offsets) == (block["offsets"], 0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_what_unzooms_asks_where_the_cells_sit(context, detector, method):
+    detector("uniform")
+    block = model_config(context, Run("smoke", "detection2d", method, 1, 0.5, 0))
+    block["backbone"]["avg_down"] = True
+    if method in ("uniform", "fovea"):
+        MODELS.build(block)
+        return
+    with pytest.raises(UserError, match=r"backbone\.avg_down.*overrides\.offsets"):
+        MODELS.build(block)
+    block["offsets"] = 0
+    MODELS.build(block)
