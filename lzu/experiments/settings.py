@@ -7,6 +7,7 @@ lists every key; it is made from these classes, so a key's description stands at
 
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -81,7 +82,7 @@ Passed = Annotated[dict[str, Any], AfterValidator(_check_passed)]
 def _expand(value: str) -> str:
     """A path with the home folder and variables in their places."""
     expanded = os.path.expandvars(os.path.expanduser(value))
-    if expanded.startswith("~") or "$" in expanded:
+    if expanded.startswith("~") or re.search(r"\$(\w+|\{\w+\})", expanded):
         raise ValueError(f"{value!r} names a user or a variable that there is not")
     return expanded
 
