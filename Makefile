@@ -26,7 +26,7 @@ study: env  ## the same with the seeds, scales and methods that conclusions need
 	@CORES=$(CORES) tools/run-suite study $(if $(REUSE),--config reuse=true)
 
 smoke: env  ## run every rule once, tiny, from nothing
-	@rm -rf results/smoke data/smoke
+	@tools/remove results/smoke data/smoke
 	@CORES=$(CORES) tools/run-suite smoke
 
 lint: env  ## formatters, linters, types, and drift of what is written by scripts
@@ -45,4 +45,4 @@ bench: env  ## measure the warps against what users have now; see benchmarks/
 	$(BIN)/python -m pytest benchmarks $(BENCH_ARGS)
 
 clean:  ## remove the environments, logs and caches; results stay
-	rm -rf .venv .venv-report logs .snakemake .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	tools/remove .venv .venv-report logs .snakemake .pytest_cache .hypothesis .ruff_cache .mypy_cache

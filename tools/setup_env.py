@@ -302,6 +302,8 @@ def fill(kind: str) -> None:
     """Installs the locked packages and lzu itself into the running interpreter's environment."""
     lock = read_locked(requirements_file(kind))
     remove_former(Path(sys.prefix), lock)
+    # From here on until the end it is not complete.
+    (Path(sys.prefix) / STAMP).unlink(missing_ok=True)
     operators = None
     if kind == "report":
         install_locked("packages", lock.values())

@@ -4,8 +4,10 @@ Nothing here imports torch or mm*: they fix the visible devices as soon as they 
 """
 
 import fcntl
+import itertools
 import os
 import random
+import re
 import shutil
 import stat
 import subprocess
@@ -67,7 +69,10 @@ def visible_gpus() -> list[str]:
     if shutil.which("nvidia-smi") is None or "+cpu" in metadata.version("torch"):
         return []
     if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return [d for d in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if d.strip()]
+        given = (device.strip() for device in os.environ["CUDA_VISIBLE_DEVICES"].split(","))
+        # CUDA stops at the first that is none: -1, NoDevFiles, void.
+        usable = re.compile(r"\d+|GPU-.+|MIG-.+").fullmatch
+        return list(itertools.takewhile(usable, given))
     listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True)
     count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
     return [str(device) for device in range(count)]

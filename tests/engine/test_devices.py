@@ -83,6 +83,25 @@ def test_a_batch_system_s_choice_stays(monkeypatch, batch):
         assert chosen() == "5"
 
 
+@pytest.mark.parametrize(
+    ("given", "usable"),
+    [
+        ("0,2", ["0", "2"]),
+        (" 0, 1", ["0", "1"]),
+        ("-1", []),
+        ("", []),
+        ("NoDevFiles", []),
+        ("1,-1,0", ["1"]),
+        ("GPU-ab12,MIG-34", ["GPU-ab12", "MIG-34"]),
+    ],
+)
+def test_what_is_no_device_ends_the_list(monkeypatch, given, usable):
+    monkeypatch.setattr(devices.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(devices.metadata, "version", lambda name: "2.13.0")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert VISIBLE_GPUS() == usable
+
+
 HOLDS_ONE = """
 import sys
 from lzu.engine import devices

@@ -88,6 +88,33 @@ def test_environment_that_is_a_link_is_left_alone(clone, tmp_path: Path, filled:
     assert (clone / ".venv").is_symlink()
 
 
+@pytest.mark.parametrize("linked", ["data", "results"])
+def test_nothing_is_removed_behind_a_link(clone: Path, tmp_path: Path, linked: str) -> None:
+    """`make smoke` begins from nothing, in this checkout alone."""
+    theirs = tmp_path / "other" / "smoke"
+    theirs.mkdir(parents=True)
+    (theirs / "precious").touch()
+    own = clone / ("results" if linked == "data" else "data") / "smoke"
+    own.mkdir(parents=True)
+    (clone / linked).symlink_to(theirs.parent)
+    command = [clone / "tools/remove", "results/smoke", "data/smoke"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"{linked}/smoke lies in {theirs.parent}, outside of this checkout" in done.stderr
+    assert (theirs / "precious").exists()
+    (clone / linked).unlink()
+    subprocess.run(command, check=True)
+    assert not own.exists()
+    (clone / ".venv").symlink_to(theirs)
+    subprocess.run([clone / "tools/remove", ".venv"], check=True)
+    assert (theirs / "precious").exists()
+    assert not (clone / ".venv").is_symlink()
+
+
+def test_no_target_removes_but_by_that_script(root: Path) -> None:
+    assert "rm -" not in (root / "Makefile").read_text()
+
+
 def test_nothing_is_downloaded_with_a_choice_that_must_fail(clone: Path, tmp_path: Path) -> None:
     path = commands(tmp_path / "bin", "dirname", *setup_env.COMMANDS)
     empty = {"LZU_PYTHON": sys.executable, "CUDA_HOME": str(tmp_path)}
