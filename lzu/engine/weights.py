@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from lzu.errors import UserError
@@ -128,13 +129,23 @@ def fetch_backbones(model: Any, folder: Path) -> Any:
                 f"{key}.checkpoint: {source} is loaded if its SHA-256 is known: give all 64 digits "
                 "in a key sha256 beside it, or set init_cfg to null to train from scratch"
             )
-        weights = known if digest is None else Weights(source=source, sha256=str(digest))
+        weights = known if digest is None else _named(source, str(digest), key)
         path = folder / f"{weights.sha256}.pth"
         if not path.is_file():
             fetch(weights, path, key)
         read_checkpoint(path)
         block["checkpoint"] = str(path)
     return model
+
+
+def _named(source: str, digest: str, key: str) -> Weights:
+    try:
+        return Weights(source=source, sha256=digest)
+    except ValidationError:
+        raise UserError(
+            f"{key}.sha256: {digest!r} is not of 64 hexadecimal digits; give all that `sha256sum "
+            "FILE` prints"
+        ) from None
 
 
 def _blocks(value: Any) -> Iterator[Any]:

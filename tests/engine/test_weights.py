@@ -235,6 +235,14 @@ def test_an_init_cfg_of_an_unknown_digest_is_refused(tmp_path, source):
         fetch_backbones({"backbone": {"pretrained": source}}, tmp_path)
 
 
+@pytest.mark.parametrize("digest", ["0" * 63, "0" * 65, "g" * 64, "../" + "0" * 61, 7])
+def test_an_init_cfg_s_digest_that_is_none_is_said(backbone, tmp_path, digest):
+    model = with_init(checkpoint=str(backbone[0]), sha256=digest)
+    with pytest.raises(UserError, match=r"init_cfg\.sha256: .* is not of 64 hexadecimal digits"):
+        fetch_backbones(model, tmp_path / "copies")
+    assert not (tmp_path / "copies").exists()
+
+
 def test_an_init_cfg_is_not_another_file_and_no_code(backbone, tmp_path):
     path, digest = backbone
     with pytest.raises(UserError, match=f"init_cfg.sha256: .* has {digest}, not"):
