@@ -83,11 +83,8 @@ def _unchecked_boxes(
     bound = signature(from_boxes).bind(*source.args, *inputs, **source.keywords)
     bound.apply_defaults()
     settings = bound.arguments
-    items, check, _ = (
-        as_items(settings.pop("boxes"), 4),
-        settings.pop("check"),
-        settings.pop("chunk"),
-    )
+    items, check = as_items(settings.pop("boxes"), 4), settings.pop("check")
+    del settings["chunk"]
     if check or _by_torch(*items):
         return None
     counts = [len(item) for item in items]

@@ -59,12 +59,7 @@ def as_region(extent: "Sequence[float] | Region | None", size: Size) -> Region:
     """
     if not isinstance(extent, Region):
         return Region(as_extent(extent, size))
-    try:
-        oy, ox = (as_number(side, "origin") for side in extent.origin)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"a region's origin must be two numbers (oy, ox), got {extent.origin!r}"
-        ) from None
+    oy, ox = _two_numbers(extent.origin, "a region's origin must be two numbers (oy, ox)")
     if not (math.isfinite(oy) and math.isfinite(ox)):
         raise ValueError(f"a region's origin must be finite in both axes, got {(oy, ox)}")
     return Region(as_extent(extent.extent, size), (oy, ox))
@@ -88,10 +83,7 @@ def as_extent(extent: Sequence[float] | None, size: Size) -> Extent:
                 "extent=(ey, ex) in cells (see lzu.core.lattice.content_extent)"
             )
         return float(size[0] - 1), float(size[1] - 1)
-    try:
-        ey, ex = (as_number(side, "extent") for side in extent)
-    except (TypeError, ValueError):
-        raise TypeError(f"extent must be two numbers (ey, ex), got {extent!r}") from None
+    ey, ex = _two_numbers(extent, "extent must be two numbers (ey, ex)")
     if not (0 < ey < math.inf and 0 < ex < math.inf):
         raise ValueError(f"extent must be positive and finite in both axes, got {(ey, ex)}")
     return ey, ex
@@ -148,11 +140,8 @@ def content_region(
     Region(extent=(18.71875, 29.96875), origin=(0.484375, 0.484375))
     """
     extent, stride = content_extent(size, stride), as_positive(stride, "stride")
-    try:
-        pair = offset if isinstance(offset, Iterable) else (offset, offset)
-        oy, ox = (as_number(side, "offset") for side in pair)
-    except (TypeError, ValueError):
-        raise TypeError(f"offset must be a number or two (y, x), got {offset!r}") from None
+    sides = offset if isinstance(offset, Iterable) else (offset, offset)
+    oy, ox = _two_numbers(sides, "offset must be a number or two (y, x)", offset)
     if not (math.isfinite(oy) and math.isfinite(ox)):
         raise ValueError(f"offset must be finite, got {offset!r}")
     return Region(extent, (oy / stride, ox / stride))
@@ -207,6 +196,15 @@ def restore_precision(module: nn.Module, name: str, precise: Tensor) -> None:
 def sample_frame(coordinates: Tensor) -> Tensor:
     """Map coordinates from [0, 1] to `grid_sample`'s [-1, 1]."""
     return 2 * coordinates - 1
+
+
+def _two_numbers(sides: Iterable[float], wanted: str, given: object = None) -> Extent:
+    """Return two numbers as floats; else a TypeError says what is wanted, and what was `given`."""
+    try:
+        y, x = (as_number(side, "side") for side in sides)
+    except (TypeError, ValueError):
+        raise TypeError(f"{wanted}, got {sides if given is None else given!r}") from None
+    return y, x
 
 
 def _as_int(value: int) -> int:

@@ -1,10 +1,14 @@
 """What a validator found, in one report."""
 
+import json
+import os
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lzu.errors import UserError
+from lzu.files import write_text
 
 SHOWN = 5
 """Findings of one kind that a printed report shows."""
@@ -86,6 +90,12 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Everything, fit for JSON."""
         return asdict(self) | {"schema": "lzu-validation/1", "counts": self.counts}
+
+    def publish(self, path: str | os.PathLike[str]) -> "Report":
+        """Write the report to a JSON file, errors or not; return it, or raise as below."""
+        write_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
+        self.raise_if_errors(str(Path(path)))
+        return self
 
     def raise_if_errors(self, full_list: str | None = None) -> None:
         """Raise UserError with the readable report if there is any error.

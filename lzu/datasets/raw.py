@@ -1,4 +1,4 @@
-"""A cheap summary of raw files, by which a workflow notices that they have changed."""
+"""Cheap summaries of raw files, by which it is noticed that they have changed."""
 
 import hashlib
 import os
@@ -19,6 +19,14 @@ def file_state(path: Path) -> str:
     except OSError:
         return "missing"
     return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def digest_of_sizes(root: Path, names: Iterable[str]) -> str:
+    """A hash of files' names below `root`, as they come, and of their sizes in bytes."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(f"{name} {(root / name).stat().st_size}\n".encode())
+    return digest.hexdigest()
 
 
 def folders_state(

@@ -45,14 +45,15 @@ def gpus_for(processes: int, launcher: str = "none") -> Iterator[None]:
         return
     if len(devices) < processes:
         raise UserError(f"--processes {processes}: {len(devices)} GPUs can be used; ask for fewer")
+    names = _physical_names(devices)
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     with ExitStack() as locks:
-        held = _try_locks(devices, processes, locks)
+        held = _try_locks(names, processes, locks)
         while len(held) < processes:
             # All or none, or two jobs could wait for each other's for ever.
             locks.close()
             time.sleep(random.uniform(0.5, 2))
-            held = _try_locks(devices, processes, locks)
+            held = _try_locks(names, processes, locks)
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(held)
         try:
             yield
@@ -88,11 +89,11 @@ def train_together(processes: int, arguments: list[str]) -> None:
     subprocess.run([*command, "--launcher", "pytorch"], check=True)
 
 
-def _try_locks(devices: list[str], count: int, locks: ExitStack) -> list[str]:
+def _try_locks(names: dict[str, str], count: int, locks: ExitStack) -> list[str]:
+    """The devices, at most `count`, whose locks could be taken; `names` are the physical ones."""
     held: list[str] = []
-    names = _physical_names(devices)
-    for device in devices:
-        if len(held) < count and _lock(names[device], locks):
+    for device, name in names.items():
+        if len(held) < count and _lock(name, locks):
             held.append(device)
     return held
 

@@ -7,7 +7,6 @@ and `1e-3` is one; infinities and NaN are none. A key that stands twice is an er
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from lzu.errors import UserError
+from lzu.experiments.nested import walk
 
 MOST_VALUES = 100_000
 MOST_BYTES = 4 * 2**20
@@ -112,16 +112,9 @@ def _refuse_constant(name: str) -> float:
 
 def _count(settings: Any) -> None:
     """Refuse aliases that expand to more than any suite has."""
-    for number, _ in enumerate(_values(settings)):
+    for number, _ in enumerate(walk(settings)):
         if number > MOST_VALUES:
             raise ValueError(f"more than {MOST_VALUES} values, perhaps by aliases of aliases")
-
-
-def _values(value: Any) -> Iterator[Any]:
-    yield value
-    if isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _values(item)
 
 
 class _Loader(yaml.SafeLoader):
@@ -129,12 +122,14 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         if not isinstance(node, MappingNode):
-            raise yaml.constructor.ConstructorError(None, None, "expected a mapping", _mark(node))
+            raise yaml.constructor.ConstructorError(
+                None, None, "expected a mapping", node.start_mark
+            )
         lines: dict[Any, int] = {}
         for key, _ in node.value:
             if not isinstance(key, ScalarNode):
                 raise yaml.constructor.ConstructorError(
-                    None, None, "a key is a single word or number", _mark(key)
+                    None, None, "a key is a single word or number", key.start_mark
                 )
             name = self.construct_object(key)
             line = key.start_mark.line + 1
@@ -147,20 +142,16 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _mark(node: Node) -> Any:
-    return node.start_mark
-
-
 def _refuse_tag(loader: _Loader, suffix: str, node: Node) -> None:
     raise yaml.constructor.ConstructorError(
-        None, None, f"tags such as {node.tag!r} are not read", _mark(node)
+        None, None, f"tags such as {node.tag!r} are not read", node.start_mark
     )
 
 
 _Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1's
 _INTEGER, _FLOAT = r"[-+]?(?:0|[1-9][0-9]*)", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)"
 for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", "~nN\0"),
+    ("null", r"~|null|Null|NULL", "~nN"),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", _INTEGER, "-+0123456789"),
     # A zero before other digits is an octal number to one reader and a decimal one to another.
@@ -169,7 +160,7 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}",
         re.compile(rf"^(?:{_pattern})$"),
-        list(_first.replace("\0", "")),
+        list(_first),
     )
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^$"), [""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), ["<"])

@@ -8,19 +8,13 @@ lists every key; it is made from these classes, so a key's description stands at
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lzu.experiments.methods import METHODS
+from lzu.experiments.nested import walk
 
 Scale = Annotated[float, Field(gt=0, le=2)]
 Seed = Annotated[int, Field(ge=0)]
@@ -39,7 +33,7 @@ _OF_CODE = "()[]{}\\`;"
 
 def _check_passed(value: dict[str, Any]) -> dict[str, Any]:
     """Refuse what is handed on to mm* if it is a number as text, or would run code."""
-    for path, key, item in _leaves(value, ""):
+    for path, key, item in walk(value):
         if key in _REFUSED_KEYS:
             raise ValueError(f"{path}: this key is not taken from a suite file; remove it")
         if key == "type" and (not isinstance(item, str) or not item.isidentifier()):
@@ -61,18 +55,6 @@ def _check_passed(value: dict[str, Any]) -> dict[str, Any]:
                 continue
             raise ValueError(f"{path} is the text {item!r}; write a number without quotes")
     return value
-
-
-def _leaves(value: Any, path: str, key: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Every value that is not empty of items, with its path and the last key of that."""
-    if isinstance(value, dict) and key != "type":
-        for name, item in value.items():
-            yield from _leaves(item, f"{path}.{name}" if path else str(name), str(name))
-    elif isinstance(value, (list, tuple)) and key != "type":
-        for index, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{index}]", key)
-    if key in _REFUSED_KEYS or not isinstance(value, (dict, list, tuple)) or key == "type":
-        yield path, key, value
 
 
 # Settings handed to mm* as they are, which cannot be checked by type here.

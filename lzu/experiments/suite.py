@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from lzu.errors import UserError
+from lzu.experiments.nested import walk
 from lzu.experiments.reading import read_settings
 from lzu.experiments.settings import Strict, TaskSettings
 from lzu.experiments.task import Task
@@ -98,21 +99,14 @@ def parse_suite(settings: dict[str, Any], source: str, tasks: Mapping[str, Task]
         raise UserError("\n".join([f"{source}: the settings are wrong:", *problems])) from None
 
 
-def _unwritten(value: Any, error: Exception, key: str = "") -> str:
+def _unwritten(settings: Any, error: Exception) -> str:
     """Say which setting no JSON can hold: an infinity, NaN or something that YAML alone has."""
-    if isinstance(value, dict):
-        items = [(f"{key}.{name}" if key else str(name), item) for name, item in value.items()]
-    elif isinstance(value, list):
-        items = [(f"{key}[{index}]", item) for index, item in enumerate(value)]
-    else:
+    for key, _, value in walk(settings):
         if isinstance(value, float) and not math.isfinite(value):
             return f"{key}: {value} is no finite number"
-        if value is None or isinstance(value, (str, int, float)):
-            return ""
-        return f"{key}: {value!r} is neither text, number, true, false nor null"
-    said = (_unwritten(item, error, name) for name, item in items)
-    found = next((one for one in said if one), "")
-    return found if found or key else str(error)
+        if value is not None and not isinstance(value, (str, int, float, dict, list, tuple)):
+            return f"{key}: {value!r} is neither text, number, true, false nor null"
+    return str(error)
 
 
 def _explain(error: Any) -> str:

@@ -81,8 +81,8 @@ def _told(frame: pd.DataFrame, proven: dict[str, Trained]) -> pd.DataFrame:
     """The frame, in which what an equal stamp proves is told."""
     frame = frame.copy()
     for name in ("data", "saliency"):
-        values = {file: own[name] for file, own in proven.items()}
-        found = frame["file"].map(values).astype("str").where(frame["file"].map(values).notna())
+        found = frame["file"].map({file: own[name] for file, own in proven.items()})
+        found = found.astype("str").where(found.notna())
         column = f"trained_{name}"
         frame[column] = frame[column].fillna(found).astype(frame[column].dtype)
     return frame

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
@@ -18,6 +17,7 @@ from lzu.datasets.argoverse_hd.validation import (
 )
 from lzu.datasets.findings import Report
 from lzu.datasets.objects import counts
+from lzu.datasets.raw import digest_of_sizes
 from lzu.files import write_json, write_text
 
 
@@ -25,10 +25,8 @@ def fingerprint(dataset: ArgoverseHD) -> dict[str, str]:
     """SHA-256 of the annotation file's bytes, of the images' sorted names and sizes in bytes, and
     of both together; tells datasets apart, not every pixel."""
     annotations = hashlib.sha256(dataset.path.read_bytes()).hexdigest()
-    digest = hashlib.sha256()
-    for name in sorted(dataset.file_name(image) for image in dataset.data["images"]):
-        digest.update(f"{name} {(dataset.root / name).stat().st_size}\n".encode())
-    images = digest.hexdigest()
+    names = sorted(dataset.file_name(image) for image in dataset.data["images"])
+    images = digest_of_sizes(dataset.root, names)
     both = hashlib.sha256(f"{annotations} {images}".encode()).hexdigest()
     return {"fingerprint": both, "annotations_sha256": annotations, "images_sha256": images}
 
@@ -142,6 +140,4 @@ def check_split(
     """
     dataset = load(root, split)
     report = check(dataset, images, jobs, order, box_tolerance, tuple(tolerate), image_size)
-    write_text(report_json, json.dumps(report.to_dict(), indent=1) + "\n")
-    report.raise_if_errors(str(Path(report_json)))
-    return report
+    return report.publish(report_json)

@@ -12,7 +12,6 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from lzu.datasets.cityscapes.crop import central_crop
 from lzu.datasets.cityscapes.reader import Cityscapes, Frame, load, read_train_ids
 from lzu.datasets.cityscapes.validation import Size, check
 from lzu.datasets.findings import Report
+from lzu.datasets.raw import digest_of_sizes
 from lzu.errors import UserError
 from lzu.files import write_json
 
@@ -51,11 +51,7 @@ def prepare(
         looked = list(pool.map(partial(_record, dataset, crop), dataset.frames))
     records = [record for record, _ in looked]
     labels = hashlib.sha256("\n".join(digest for _, digest in looked).encode()).hexdigest()
-    digest = hashlib.sha256()
-    for record in records:
-        size = (dataset.root / record["image"]).stat().st_size
-        digest.update(f"{record['image']} {size}\n".encode())
-    images = digest.hexdigest()
+    images = digest_of_sizes(dataset.root, (record["image"] for record in records))
     both = hashlib.sha256(f"{labels} {images} {crop}".encode()).hexdigest()
     info = {
         "dataset": "cityscapes",
@@ -134,7 +130,4 @@ def check_split(
     Raises:
         UserError: the dataset is missing or has errors; the message is the report.
     """
-    report = check(load(root, split), images, jobs, image_size, crop)
-    write_json(report_json, report.to_dict())
-    report.raise_if_errors(str(Path(report_json)))
-    return report
+    return check(load(root, split), images, jobs, image_size, crop).publish(report_json)
