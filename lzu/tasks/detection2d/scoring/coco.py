@@ -1,7 +1,5 @@
 """What COCO's average precision is defined by."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +25,3 @@ def average_of_curve(right: NDArray[np.bool_], objects: int) -> float:
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     reached = np.searchsorted(found / objects, RECALLS, side="left")
     return float(np.mean(np.append(envelope, 0.0)[reached]))
-
-
-def percent(value: float, digits: int = 4) -> float | None:
-    """A share in percent, rounded; None for NaN, which stands for "undefined"."""
-    return None if math.isnan(value) else round(100 * float(value), digits)

@@ -8,9 +8,9 @@ import numpy as np
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import read_json
-from lzu.tasks.detection2d.scoring.coco import percent
+from lzu.results.percent import percent
 from lzu.tasks.detection2d.scoring.evaluation import Evaluation, Precision, evaluate, precision
-from lzu.tasks.detection2d.scoring.jackknife import Metric, leave_one_out, sequence_groups
+from lzu.tasks.detection2d.scoring.jackknife import Metric, leave_sequences_out
 from lzu.tasks.detection2d.scoring.sizes import (
     COCO_RANGES,
     RELATIVE_EDGES,
@@ -33,7 +33,7 @@ class Scores:
         size_bins: the AP of each bin of `SIZE_EDGES`, and the number of annotated boxes.
         relative: COCO's three sizes relative to the image's height (`relative_ranges`), in percent.
         size_bins_relative: like `size_bins`, of `RELATIVE_EDGES`.
-        jackknife: these nine metrics with groups of sequences left out (`leave_one_out`); None
+        jackknife: these nine metrics with groups of sequences left out (`leave_out`); None
             with fewer than two sequences, or if the images do not tell theirs.
     """
 
@@ -91,11 +91,8 @@ def _jackknife(
     sequence = {image["id"]: image.get("sid") for image in truth["images"]}
     if None in sequence.values():
         return None
-    groups = sequence_groups(list(sequence.values()))
-    if groups is None:
-        return None
-    of_image = np.array([sequence[image] for image in evaluation.images.tolist()])
-    return leave_one_out(evaluation, of_image, groups, metrics)
+    of_image = [sequence[image] for image in evaluation.images.tolist()]
+    return leave_sequences_out(evaluation, of_image, metrics)
 
 
 def score(context: Context, run: Run, predictions: dict[str, Any]) -> dict[str, Any]:

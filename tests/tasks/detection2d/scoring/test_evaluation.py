@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from lzu.errors import UserError
 from lzu.tasks.detection2d.scoring.evaluation import evaluate, precision
-from lzu.tasks.detection2d.scoring.jackknife import leave_one_out, sequence_groups
+from lzu.tasks.detection2d.scoring.jackknife import leave_sequences_out
 from lzu.tasks.detection2d.scoring.sizes import image_height, relative_ranges, size_ranges
 from tests.tasks.detection2d.scoring.reference import evaluated, precision_of, scenes
 
@@ -66,12 +66,11 @@ def test_leaving_images_out_is_an_evaluation_of_the_rest(scene):
     whole = evaluate(truth, detections, RANGES)
     sids = {image["id"]: image["sid"] for image in truth["images"]}
     sequence = np.array([sids[image] for image in whole.images.tolist()])
-    groups = sequence_groups(sequence.tolist())
     metrics = {"AP": (0, None), "AP50": (0, 0), "AP75": (0, 5), "AP_M": (2, None)}
-    result = leave_one_out(whole, sequence, groups, metrics)
+    result = leave_sequences_out(whole, sequence.tolist(), metrics)
     assert result["unit"] == "sequence"
     assert result["groups"] == [[0], [1], [2]]
-    for n, group in enumerate(groups):
+    for n, group in enumerate(result["groups"]):
         rest = without(truth, detections, group)
         kept = ~np.isin(sequence, group)
         alone = precision(evaluate(*rest, RANGES))
@@ -83,14 +82,6 @@ def test_leaving_images_out_is_an_evaluation_of_the_rest(scene):
             expected = 100 * alone.mean(t)[a]
             value = np.nan if result["metrics"][name][n] is None else result["metrics"][name][n]
             assert value == pytest.approx(expected, abs=1e-6, nan_ok=True)
-
-
-def test_sequences_are_dealt_in_turn():
-    assert sequence_groups([5, 3, 3, 9]) == [[3], [5], [9]]
-    assert sequence_groups([4, 2, 8, 6, 0], most=2) == [[0, 4, 8], [2, 6]]
-    assert [len(g) for g in sequence_groups(range(50))] == [3, 3, *[2] * 22]
-    assert sequence_groups([7, 7]) is None
-    assert sequence_groups([]) is None
 
 
 def test_relative_sizes_are_the_absolute_ones_at_the_papers_height():
