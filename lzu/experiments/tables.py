@@ -14,7 +14,9 @@ Key = tuple[tuple[str, str], ...]
 class Column:
     """A column of a table: our name of the quantity and the paper's (None: the paper has none).
 
-    `source` is "score" for what each seed's run measures, "timing" for what all seeds share.
+    `source` is "score" for what each seed's run measures, "timing" for what all seeds share, and
+    "improvement" for the table's headline relative to the baseline's at the same scales, in
+    percent. Columns of a `part` stand below the others, under its name.
     """
 
     metric: str
@@ -23,6 +25,7 @@ class Column:
     published: str | None = None
     higher_is_better: bool = True
     decimals: int = 1
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the paper.
+    """One table of the paper, or one beyond it.
 
     Attributes:
         name: "table1"; the stem of its files.
         task: whose runs it shows.
-        title, published_file, published_dataset, published_device: what its notes say.
+        title, published_file, published_dataset, published_device: what its notes say. A table
+            beyond the paper has no published file (""), and no rows but those of planned runs.
         headline: the metric that the verdict sentences speak of.
         primary: (method, to scale) of the one comparison that was declared before measuring: it is
             tested alone, all others of the headline metric are corrected for their number. None:

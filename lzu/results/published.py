@@ -13,6 +13,8 @@ def read_published(
 ) -> dict[tuple[tuple[str, str], ...], dict[str, float]]:
     """The paper's numbers for `table`: a row's `published` key -> metric -> value.
 
+    A cell that the paper leaves empty has no value; a table beyond the paper has none at all.
+
     Args:
         folder: where the published CSV files are, `results/published`.
 
@@ -20,6 +22,8 @@ def read_published(
         UserError: if the file is missing, lacks a column or a row, has a row twice, or a value that
             is no number.
     """
+    if not table.published_file:
+        return {}
     path = Path(folder) / table.published_file
     try:
         with path.open(encoding="utf-8", newline="") as stream:
@@ -41,7 +45,7 @@ def read_published(
             )
         try:
             values[row.published] = {
-                metric: float(found[0][name]) for metric, name in columns.items()
+                metric: float(found[0][name]) for metric, name in columns.items() if found[0][name]
             }
         except ValueError as error:
             raise UserError(f"{path}: {key}: {error}; restore the file from git") from error

@@ -1,0 +1,1 @@
+"""Semantic segmentation: PSPNet on Cityscapes (5.2)."""
