@@ -1,0 +1,1 @@
+"""Efficient Segmentation (ES): samples drawn towards semantic boundaries, where a network says."""
