@@ -75,13 +75,27 @@ def nonseparable_nodes(saliency: Tensor, *, fwhm: float = 22.0, anti_crop: bool 
     h, w = saliency.shape[2:]
     settings = (min(h, w) - 1, fwhm, bool(anti_crop), torch.float64, saliency.device)
     along_y, along_x = folded_kernels(h, *settings), folded_kernels(w, *settings)
-    # In float64, which autocast and TF32 leave alone.
-    columns = saliency.double() @ along_x.transpose(1, 2)
-    weight, attraction_x = (along_y[0] @ columns).unbind(1)
-    attraction_y = along_y[1] @ columns[:, 0]
+    weight, attraction_x, attraction_y = attraction(saliency, along_y, along_x)
     x = coordinates(w, float(w - 1), torch.float64, saliency.device) + attraction_x / weight
     y = coordinates(h, float(h - 1), torch.float64, saliency.device).unsqueeze(1)
     return torch.stack((x, y + attraction_y / weight), dim=-1).to(dtype)
+
+
+def attraction(saliency: Tensor, along_y: Tensor, along_x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the sums over cells that move the nodes of a nonseparable warp.
+
+    Args:
+        saliency: (B, 1, h, w).
+        along_y, along_x: `folded_kernels` of the axes, (2, h, h) and (2, w, w), float64.
+
+    Returns:
+        Three of (B, h, w), float64: the sum of kernel times saliency at each node; and of kernel
+        times saliency times (x_j - x_i), and times (y_j - y_i).
+    """
+    # In float64, which autocast and TF32 leave alone.
+    columns = saliency.double() @ along_x.transpose(1, 2)
+    weight, attraction_x = (along_y[0] @ columns).unbind(1)
+    return weight, attraction_x, along_y[1] @ columns[:, 0]
 
 
 def _checked(saliency: Tensor, fwhm: float) -> float:

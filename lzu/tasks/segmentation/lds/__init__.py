@@ -1,0 +1,1 @@
+"""Learning to Downsample (LDS): samples as dense as a learned map of semantic edges says."""
