@@ -100,11 +100,15 @@ def read_labels(
 ) -> NDArray[np.uint8]:
     """Read a label image: (H, W) uint8, the values as they are stored; see `read_image`."""
     try:
-        data = _bytes(Path(path))
-        _require_labels(data)
-        return _decode(data, size, cv2.IMREAD_GRAYSCALE)
+        return decode_labels(_bytes(Path(path)), size)
     except ImageError as error:
         raise ImageError(f"{path}: {error}", error.kind) from None
+
+
+def decode_labels(data: bytes, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """A label image that lies in memory, as `read_labels` reads it; no error names a file."""
+    _require_labels(data)
+    return _decode(data, size, cv2.IMREAD_GRAYSCALE)
 
 
 def check_image(path: Path, size: tuple[int, int] | None, *, decode: bool) -> None:

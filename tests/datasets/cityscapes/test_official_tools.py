@@ -12,6 +12,7 @@ from lzu.datasets.cityscapes.classes import CLASS_IDS, CLASSES, IGNORE, LABELS
 from lzu.datasets.cityscapes.reader import load, read_train_ids
 from lzu.datasets.synthetic import WorldConfig
 from lzu.datasets.synthetic.cityscapes_writer import write_cityscapes
+from tests.datasets.cityscapes.official import silent_arguments
 
 WORLD = WorldConfig(
     width=256, height=128, horizontal_fov_deg=50, scenery="city", seed=4,
@@ -26,14 +27,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def arguments(monkeypatch, tmp_path):
-    """The evaluation's settings: silent, and without its instances, which fail with NumPy 2.4."""
-    own = {
-        "evalInstLevelScore": False, "quiet": True, "JSONOutput": False, "colorized": False,
-        "bold": "", "nocol": "", "predictionPath": str(tmp_path), "predictionWalk": None,
-    }  # fmt: skip
-    for name, value in own.items():
-        monkeypatch.setattr(evaluation.args, name, value)
-    return evaluation.args
+    return silent_arguments(monkeypatch, tmp_path)
 
 
 def test_the_table_of_classes_is_the_official_one():
