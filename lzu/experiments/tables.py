@@ -33,7 +33,8 @@ class Row:
     """One row of a table: a method at a pair of scales.
 
     `published` is the key of the row in the published CSV file; empty for a row that the paper
-    does not have.
+    does not have. `published_baseline` is the key of what the paper compares it with, if that is
+    not the baseline's row at its scales.
     """
 
     table: str
@@ -43,6 +44,7 @@ class Row:
     to_scale: float
     published: Key = ()
     options: Options = ()
+    published_baseline: Key = ()
 
     @property
     def label(self) -> str:
@@ -92,6 +94,17 @@ class Table:
     primary: tuple[str, float] | None = None
     layout: str = "rows"
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the paper has it."""
+        return bool(self.published_file)
+
+    @property
+    def parts(self) -> dict[str, tuple[Column, ...]]:
+        """Name of a part -> its columns; the one without a name is the first."""
+        names = dict.fromkeys(("", *(column.part for column in self.columns)))
+        return {name: tuple(c for c in self.columns if c.part == name) for name in names}
 
     @property
     def searched(self) -> bool:

@@ -1,9 +1,11 @@
 """The paper's tables: their rows, columns and runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from lzu.experiments.run import Run
-from lzu.experiments.tables import Row, baseline_row
+from lzu.experiments.tables import Column, Row, baseline_row
 from lzu.tasks import TASKS
 from lzu.tasks.detection2d.tables import TABLE_1, TABLE_2, TABLE_6
 from tests.experiments.suites import CONFIG, changed, detection
@@ -112,3 +114,13 @@ def test_every_planned_run_of_a_suite_is_a_row_of_its_table(smoke):
 def test_unknown_column():
     with pytest.raises(KeyError, match="mIoU"):
         TABLE_1.column("mIoU")
+
+
+def test_columns_stand_in_the_parts_that_they_name():
+    plain = Column("a", "A"), Column("d", "D")
+    parts = Column("b", "B", part="one"), Column("c", "C", part="one")
+    table = replace(TABLE_1, columns=(plain[0], *parts, plain[1]))
+    assert table.parts == {"": plain, "one": parts}
+    assert TABLE_1.parts == {"": TABLE_1.columns}
+    assert TABLE_1.is_published
+    assert not replace(TABLE_1, published_file="").is_published

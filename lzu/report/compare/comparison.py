@@ -9,7 +9,7 @@ import pandas as pd
 
 from lzu.experiments.methods import METHODS
 from lzu.experiments.run import SEARCH, Run
-from lzu.experiments.tables import Column, Row, Table, baseline_row
+from lzu.experiments.tables import Column, Key, Row, Table, baseline_row
 from lzu.experiments.task import Task
 from lzu.report.compare.cells import (
     CellResult,
@@ -24,7 +24,13 @@ from lzu.report.compare.footnotes import footnotes
 from lzu.report.compare.missing import missing
 from lzu.report.compare.scores import RELATIVE, of_row, runs_of, scores_by_metric
 from lzu.report.compare.selection import Selected, select
-from lzu.report.compare.uncertainty import RunKey, Scores, mean_over_runs, paired_mean
+from lzu.report.compare.uncertainty import (
+    RunKey,
+    Scores,
+    mean_over_runs,
+    paired_mean,
+    relative_mean,
+)
 from lzu.results.collect import options_text
 from lzu.results.published import read_published
 from lzu.results.statistics import Estimate
@@ -68,7 +74,7 @@ def compare(
     columns = (*table.columns, *relative)
     # Of other data than the paper's a difference from the paper means nothing.
     comparable = source != "synthetic"
-    rows = [_row(row, columns, by_row[row], selected, published, comparable) for row in shown]
+    rows = [_row(table, row, columns, by_row, selected, published, comparable) for row in shown]
     paired = _paired(table, columns, by_row, published)
     return TableReport(
         table=table,
@@ -124,19 +130,24 @@ def _timing(timings: pd.DataFrame, metric: str) -> float | None:
 
 
 def _row(
+    table: Table,
     row: Row,
     columns: Sequence[Column],
-    scores: dict[str, Scores],
+    by_row: Mapping[Row, dict[str, Scores]],
     selected: Selected,
     published: Published,
     comparable: bool,
 ) -> RowResult:
     timings = of_row(selected.timings, row)
+    scores = by_row[row]
     cells, quartiles = {}, {}
     for column in columns:
         name = column.metric
-        measured = _measured(column, scores, timings)
-        theirs = _published(row, column, published)
+        if column.source == "improvement":
+            measured = _improvement(table.headline, row, by_row)
+        else:
+            measured = _measured(column, scores, timings)
+        theirs = _published(row.published, column, published)
         both = comparable and theirs is not None and measured is not None
         cells[name] = CellResult(theirs, measured, measured.value - theirs if both else None)
         low, high = (_timing(timings, f"{name}_{end}") for end in ("q25", "q75"))
@@ -156,11 +167,19 @@ def _measured(
     return None if own is None else mean_over_runs(own).estimate()
 
 
-def _published(row: Row, column: Column, published: Published) -> float | None:
-    if not row.published:
+def _improvement(
+    headline: str, row: Row, by_row: Mapping[Row, dict[str, Scores]]
+) -> Estimate | None:
+    """The headline relative to the baseline's, in percent; None where one of them is missing."""
+    base = baseline_row(row, by_row)
+    if base is None or headline not in by_row[row] or headline not in by_row[base]:
         return None
-    name = column.metric.removesuffix(RELATIVE)
-    return published[row.published].get(name)
+    mean = relative_mean(by_row[row][headline], by_row[base][headline])
+    return None if mean is None else mean.estimate()
+
+
+def _published(key: Key, column: Column, published: Published) -> float | None:
+    return published[key].get(column.metric.removesuffix(RELATIVE)) if key else None
 
 
 def _cost(timings: pd.DataFrame) -> Cost | None:
@@ -188,7 +207,8 @@ def _paired(
             if name not in scores or name not in by_row[base]:
                 continue
             measured = paired_mean(scores[name], by_row[base][name])
-            ours, theirs = (_published(r, column, published) for r in (row, base))
+            ours = _published(row.published, column, published)
+            theirs = _published(row.published_baseline or base.published, column, published)
             known = ours is not None and theirs is not None
             if measured is not None:
                 difference = ours - theirs if known else None

@@ -30,9 +30,11 @@ def _dataset_notes(table: Table, scores: pd.DataFrame) -> list[str]:
     source = str(first["dataset_source"])
     data = (
         f"Data: measured on {SOURCES[source]}, {first['dataset']}, split {first['split']}, "
-        f"{first['images']} images, fingerprint {str(first['dataset_fingerprint'])[:12]}; "
-        f"published on the real {table.published_dataset}."
+        f"{first['images']} images, fingerprint {str(first['dataset_fingerprint'])[:12]}"
     )
+    if not table.is_published:
+        return [f"{data}."]
+    data += f"; published on the real {table.published_dataset}."
     if source == "real":
         return [data, "Difference: measured - published."]
     return [

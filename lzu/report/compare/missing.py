@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lzu.experiments.methods import BASELINE
 from lzu.experiments.run import Run
 from lzu.experiments.tables import Column
 from lzu.report.compare.scores import of_row
@@ -62,6 +63,9 @@ def _reasons(
         if column.source == "timing":
             where = " on the machine whose latencies are shown" if timed_elsewhere else ""
             reasons.append(f"no timing{where} ({column.metric})")
+        elif column.source == "improvement":
+            if result.runs and result.row.method != BASELINE.name:
+                reasons.append(f"no run in common with {BASELINE.label} ({column.label})")
         elif result.runs:
             reasons.append(f"{column.metric} is undefined on this data (no such objects)")
     return reasons

@@ -24,7 +24,8 @@ that differ by as much as seeds do are covered in 85 to 90 % and not in 95 %. Po
 """
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from lzu.results.statistics import (
@@ -200,6 +201,14 @@ def paired_scores(treated: Scores, baseline: Scores) -> Scores | None:
         ValueError: unequally many sequence groups.
     """
 
+    return _pairwise(operator.sub, treated, baseline)
+
+
+def _pairwise(
+    of: Callable[[float, float], float], treated: Scores, baseline: Scores
+) -> Scores | None:
+    """A function of both scores, run by run, of the runs that both have; None if there is none."""
+
     def shared(ours: Mapping, theirs: Mapping) -> list[RunKey]:
         return sorted(ours.keys() & theirs.keys())
 
@@ -207,10 +216,10 @@ def paired_scores(treated: Scores, baseline: Scores) -> Scores | None:
     if not runs:
         return None
     return Scores(
-        {run: treated.values[run] - baseline.values[run] for run in runs},
+        {run: of(treated.values[run], baseline.values[run]) for run in runs},
         {
             run: tuple(
-                a - b for a, b in zip(treated.left_out[run], baseline.left_out[run], strict=True)
+                of(a, b) for a, b in zip(treated.left_out[run], baseline.left_out[run], strict=True)
             )
             for run in shared(treated.left_out, baseline.left_out)
         },
@@ -221,3 +230,28 @@ def paired_mean(treated: Scores, baseline: Scores) -> Mean | None:
     """The mean over shared runs of treated - baseline; None if they share none."""
     scores = paired_scores(treated, baseline)
     return None if scores is None else mean_over_runs(scores)
+
+
+def relative_mean(treated: Scores, baseline: Scores) -> Mean | None:
+    """100 (m - u) / u of the means m, u over shared runs, in percent; None if they share none or
+    u is zero.
+
+    Its variance is that of the ratio m / u to first order: run by run, and with each group of
+    sequences left out, m / u is linear around the means, so that it is paired like a difference.
+    """
+    shared = treated.values.keys() & baseline.values.keys()
+    if not shared:
+        return None
+    ours, theirs = (
+        math.fsum(scores.values[run] for run in shared) / len(shared)
+        for scores in (treated, baseline)
+    )
+    if theirs == 0:
+        return None
+    ratio = ours / theirs
+
+    def linear(m: float, u: float) -> float:
+        return 100 * (ratio - 1 + (m - ratio * u) / theirs)
+
+    scores = _pairwise(linear, treated, baseline)
+    return None if scores is None else replace(mean_over_runs(scores), value=100 * (ratio - 1))

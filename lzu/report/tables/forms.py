@@ -10,11 +10,12 @@ from lzu.report import names
 from lzu.report.compare.cells import TableReport
 from lzu.report.compare.numbers import DASH
 from lzu.report.tables.csv_files import write_paired, write_values
-from lzu.report.tables.grid import Grid, latex_environment, to_markdown, to_text
-from lzu.report.tables.layouts import LAYOUTS
+from lzu.report.tables.grid import Grid, latex_environment, named, to_markdown, to_text
+from lzu.report.tables.layouts import grids
 from lzu.report.tables.paired import PAIRED_TITLE, paired_grid, tally, verdict_sentences
 
 TEXT_WIDTH = 120
+TEXT_PART, MARKDOWN_PART = "{}:", "**{}**"
 PACKAGES = "% \\usepackage{booktabs}\n"
 
 
@@ -46,6 +47,8 @@ def _below(report: TableReport) -> list[str]:
         lines.append(f"Measured, but no row of this table: {'; '.join(report.unlisted)}.")
     if report.paired and not _lists_pairs(report):
         lines.append(tally(report))
+    if report.paired and len(report.table.parts) > 1:
+        lines.append(f"Paired comparisons of every column: {names.paired(report.table.name)}.csv.")
     return [*lines, *report.notes]
 
 
@@ -56,26 +59,26 @@ def _lists_pairs(report: TableReport) -> bool:
 
 def _title(report: TableReport) -> str:
     if report.dataset is None:
-        return f"{report.table.title}: published, nothing measured yet (suite {report.suite})"
-    data = f"{report.source} data {report.dataset}, suite {report.suite}"
-    return f"{report.table.title}: published, and measured on {data}"
-
-
-def _grid(report: TableReport, split: bool = False) -> Grid:
-    return LAYOUTS[report.table.layout](report, split)
+        measured = f"nothing measured yet (suite {report.suite})"
+        return f"{report.table.title}: {'published, ' * report.table.is_published}{measured}"
+    measured = f"measured on {report.source} data {report.dataset}, suite {report.suite}"
+    return f"{report.table.title}: {'published, and ' * report.table.is_published}{measured}"
 
 
 def text_table(report: TableReport) -> str:
     """The whole table for a terminal, aligned, at most 120 characters wide."""
-    parts = [_title(report), to_text(_grid(report, split=True)), wrapped(_below(report))]
+    table = named(grids(report, split=True), to_text, TEXT_PART)
+    parts = [_title(report), table, wrapped(_below(report))]
     if _lists_pairs(report):
-        parts += [PAIRED_TITLE, to_text(paired_grid(report)), wrapped(verdict_sentences(report))]
+        parts += [PAIRED_TITLE, to_text(paired_grid(report))]
+        parts.append(wrapped(verdict_sentences(report)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def markdown_table(report: TableReport) -> str:
     """The whole table as Markdown."""
-    parts = [f"## {_title(report)}", to_markdown(_grid(report)), listed(_below(report))]
+    table = named(grids(report), to_markdown, MARKDOWN_PART)
+    parts = [f"## {_title(report)}", table, listed(_below(report))]
     if _lists_pairs(report):
         parts += [f"### {PAIRED_TITLE}", to_markdown(paired_grid(report))]
         parts.append(listed(verdict_sentences(report)))
@@ -83,9 +86,16 @@ def markdown_table(report: TableReport) -> str:
 
 
 def latex_table(report: TableReport) -> str:
-    """The whole table as LaTeX `table` environments; needs the booktabs package."""
+    """The whole table as LaTeX `table` environments, one for each part of its columns; needs the
+    booktabs package."""
     name = f"{report.table.name}-{report.suite}"
-    parts = [latex_environment(_title(report), name, _grid(report), _below(report))]
+    found = list(grids(report).items())
+    parts = []
+    for place, (part, grid) in enumerate(found):
+        caption = f"{_title(report)}. {part}" if part else _title(report)
+        label = f"{name}-{place}" if part else name
+        below = _below(report) if place == len(found) - 1 else []
+        parts.append(latex_environment(caption, label, grid, below))
     if _lists_pairs(report):
         sentences = verdict_sentences(report)
         parts.append(

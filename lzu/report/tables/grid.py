@@ -1,6 +1,7 @@
 """A table of texts in groups of lines, and its plain-text, Markdown and LaTeX forms."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lzu.report.compare.numbers import DASH
@@ -21,6 +22,19 @@ class Grid:
             for line in group:
                 if len(line) != len(self.header):
                     raise ValueError(f"a line has {len(line)} texts, the header {len(self.header)}")
+
+
+Grids = Mapping[str, Grid]
+"""Grids below each other by their names; the first one may have none."""
+
+
+def named(grids: Grids, form: Callable[[Grid], str], heading: str) -> str:
+    """The grids in a form, each below its name as `heading` writes it, where it has one."""
+    parts = [
+        f"{heading.format(name)}\n\n{form(grid)}" if name else form(grid)
+        for name, grid in grids.items()
+    ]
+    return "\n\n".join(parts)
 
 
 def to_text(grid: Grid) -> str:
@@ -96,7 +110,7 @@ def latex_environment(caption: str, label: str, grid: Grid, notes: list[str]) ->
         rf"\caption{{{escape_latex(caption)}}}",
         rf"\label{{tab:{label}}}",
         to_latex(grid),
-        r"\par\medskip\raggedright",
+        r"\par\medskip\raggedright" if notes else "",
         "\\\\\n".join(map(escape_latex, notes)),
         r"\end{table}",
     ]

@@ -10,7 +10,7 @@ from lzu.experiments.tables import Column, Row
 from lzu.report.compare.cells import CellResult, RowResult, TableReport
 from lzu.report.compare.numbers import estimate_text, number
 from lzu.report.compare.scores import RELATIVE
-from lzu.report.tables.grid import Grid, Line
+from lzu.report.tables.grid import Grid, Grids, Line
 
 Cells = Sequence[CellResult | None]
 
@@ -21,19 +21,22 @@ def scales_text(report: TableReport, row: Row) -> str:
     return seen if row.from_scale == 1 else f"{report.task.scale_label(row.from_scale)}>{seen}"
 
 
-def _row_lines(report: TableReport, result: RowResult, split: bool) -> list[Line]:
+def _row_lines(
+    report: TableReport, columns: Sequence[Column], result: RowResult, split: bool
+) -> list[Line]:
     label, below = result.row.label, ""
     if split and " w/o " in label:
         label, below = label.split(" w/o ")
         below = f"  w/o {below}"
-    columns = report.table.columns
     cells = [(result.cells[column.metric], column.decimals) for column in columns]
+    scales = scales_text(report, result.row)
+    measured = [estimate_text(cell.measured, n) for cell, n in cells]
+    if not report.table.is_published:
+        return [(scales, result.row.label, *measured)]
+    published = (number(cell.published, n) for cell, n in cells)
     lines: list[Line] = [
-        (
-            *(scales_text(report, result.row), label, "published"),
-            *(number(cell.published, n) for cell, n in cells),
-        ),
-        ("", below, "measured", *(estimate_text(cell.measured, n) for cell, n in cells)),
+        (scales, label, "published", *published),
+        ("", below, "measured", *measured),
     ]
     lines += relative_line(columns, {k: cell.measured for k, cell in result.cells.items()})
     if any(cell.difference is not None for cell, _ in cells):
@@ -53,17 +56,19 @@ def relative_line(
     return [("", "", "relative", *texts)]
 
 
-def rows_grid(report: TableReport, split: bool = False) -> Grid:
-    """Published and measured, line by line, for each row; a group for each scale.
+def rows_grid(report: TableReport, columns: Sequence[Column], split: bool = False) -> Grid:
+    """Columns of the table, published and measured, line by line, for each row; a group for each
+    scale.
 
     `split` breaks long methods' names over two lines.
     """
     groups = []
     for _, results in groupby(report.rows, key=lambda x: (x.row.from_scale, x.row.to_scale)):
-        lines = [line for result in results for line in _row_lines(report, result, split)]
+        lines = [line for result in results for line in _row_lines(report, columns, result, split)]
         groups.append(tuple(lines))
-    header = ("scale", "method", "", *(column.label for column in report.table.columns))
-    return Grid(header, tuple(groups), left=3)
+    left = ("scale", "method", "") if report.table.is_published else ("scale", "method")
+    header = (*left, *(column.label for column in columns))
+    return Grid(header, tuple(groups), left=len(left))
 
 
 def _lines(head: str, cells: Cells, decimals: int) -> tuple[Line, ...]:
@@ -95,7 +100,7 @@ def _headed(methods: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def scales_grid(report: TableReport, split: bool = False) -> Grid:
+def scales_grid(report: TableReport) -> Grid:
     """Scales that networks see by scales given, method beside method."""
     cells = {
         (x.row.method, x.row.from_scale, x.row.to_scale): _headline(x, report) for x in report.rows
@@ -153,7 +158,7 @@ def searched(report: TableReport) -> Searched:
     return Searched(baseline, axes, values, points)
 
 
-def search_grid(report: TableReport, split: bool = False) -> Grid:
+def search_grid(report: TableReport) -> Grid:
     """One option's values by the other's, method beside method; the baseline below."""
     search = searched(report)
     decimals = report.headline.decimals
@@ -172,9 +177,16 @@ def search_grid(report: TableReport, split: bool = False) -> Grid:
     return Grid((*search.axes, *header), tuple(groups), left=2)
 
 
-LAYOUTS: dict[str, Callable[[TableReport, bool], Grid]] = {
-    "rows": rows_grid,
-    "scales": scales_grid,
-    "search": search_grid,
-}
-"""A table's layout -> its grid."""
+def grids(report: TableReport, split: bool = False) -> Grids:
+    """The table's grids by their names, one for each part of its columns.
+
+    `split` breaks long methods' names over two lines.
+    """
+    if report.table.layout == "rows":
+        parts = report.table.parts.items()
+        return {name: rows_grid(report, columns, split) for name, columns in parts}
+    return {"": SQUARES[report.table.layout](report)}
+
+
+SQUARES: dict[str, Callable[[TableReport], Grid]] = {"scales": scales_grid, "search": search_grid}
+"""A layout of the headline alone -> its grid."""

@@ -28,9 +28,10 @@ def short_verdict(contrast: Contrast | None) -> str:
 def paired_grid(report: TableReport) -> Grid:
     """Each method minus the baseline at the same scale: published and measured, by metric.
 
-    The verdict, of the headline metric alone, stands below the method's name.
+    The verdict, of the headline metric alone, stands below the method's name. Columns of the
+    table's other parts are left to the CSV file.
     """
-    columns = [column for column in report.table.columns if column.source == "score"]
+    columns = [column for column in report.table.parts[""] if column.source == "score"]
     groups = []
     for row, results in groupby(report.paired, key=lambda paired: paired.row):
         found = {result.column.metric: result for result in results}
@@ -45,16 +46,22 @@ def paired_grid(report: TableReport) -> Grid:
         verdict = short_verdict(headline.contrast if headline else None)
         runs = max(result.measured.n for result in found.values())
         relative = relative_line(columns, estimates, signed=True)
+        scales = scales_text(report, row)
+        if not report.table.is_published:
+            method = ", ".join(text for text in (row.label, verdict) if text)
+            groups.append(((scales, method, *measured, str(runs)),))
+            continue
         groups.append(
             (
-                (scales_text(report, row), row.label, "published", *published, ""),
+                (scales, row.label, "published", *published, ""),
                 ("", verdict, "measured", *measured, str(runs)),
                 *((*line, "") for line in relative),
             )
         )
-    second = f"method, verdict in {report.headline.label}"
-    header = ("scale", second, "", *(column.label for column in columns), "runs")
-    return Grid(header, tuple(groups), left=3)
+    left = ("scale", f"method, verdict in {report.headline.label}")
+    left = (*left, "") if report.table.is_published else left
+    header = (*left, *(column.label for column in columns), "runs")
+    return Grid(header, tuple(groups), left=len(left))
 
 
 def _cost_text(cost: Cost) -> str:

@@ -14,6 +14,7 @@ from lzu.report.compare.uncertainty import (
     mean_over_runs,
     paired_mean,
     paired_scores,
+    relative_mean,
 )
 from lzu.results.statistics import Estimate
 from tests.report.compare.simulation import World, simulated
@@ -189,3 +190,43 @@ def test_more_runs_shrink_the_runs_part_alone():
     more = seen.with_runs(24)
     assert more.runs == Part(pytest.approx(seen.runs.variance / 4), seen.runs.freedom + 18)
     assert (more.between, more.sequences, more.value) == (seen.between, seen.sequences, seen.value)
+
+
+def ratio_by_hand(ours, theirs):
+    """100 (m / u - 1) of two rows of values, and its variance by propagating their covariance."""
+    m, u = np.mean(ours), np.mean(theirs)
+    slopes = np.array([100 / u, -100 * m / u**2])
+    return 100 * (m / u - 1), slopes @ np.cov(ours, theirs) @ slopes / len(ours)
+
+
+def test_a_relative_mean_is_paired_and_propagates_the_baselines_spread():
+    generator = np.random.default_rng(0)
+    theirs = generator.normal(30, 2, 8)
+    ours = 1.1 * theirs + generator.normal(0, 0.3, 8)
+    found = relative_mean(Scores(runs(*ours)), Scores(runs(*theirs)))
+    value, variance = ratio_by_hand(ours, theirs)
+    assert found.value == pytest.approx(value)
+    assert found.runs.variance == pytest.approx(variance)
+    assert (found.n, found.runs.freedom) == (8, 7)
+
+
+def test_the_sequences_part_of_a_relative_mean_is_nearly_the_ratios_own_jackknife():
+    generator = np.random.default_rng(1)
+    n, groups = 4, 12
+    theirs = 40 + generator.normal(0, 0.2, groups) + generator.normal(0, 0.05, (n, groups))
+    ours = 1.05 * theirs + generator.normal(0, 0.1, (n, groups))
+    found = relative_mean(*(
+        Scores(runs(*values.mean(1)), runs(*map(tuple, values))) for values in (ours, theirs)
+    ))  # fmt: skip
+    left_out = 100 * (ours.mean(0) / theirs.mean(0) - 1)
+    exact = (groups - 1) * np.var(left_out)
+    assert found.sequences.variance == pytest.approx(exact, rel=0.02)
+
+
+def test_what_a_relative_mean_is_of():
+    one, other = Scores(runs(3.0, 5.0)), Scores(runs(2.0, machine="b"))
+    assert relative_mean(one, other) is None
+    assert relative_mean(one, Scores(runs(0.0, 0.0))) is None
+    single = relative_mean(Scores(runs(36.0)), Scores(runs(29.0, 31.0)))
+    assert single.value == pytest.approx(100 * 7 / 29)
+    assert single.estimate().low is None
