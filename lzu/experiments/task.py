@@ -70,6 +70,47 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Unit:
+    """A unit in which the edges of bins are given.
+
+    Attributes:
+        name: in tables.
+        key: of the bins in result files, among the task's extras; `lower`: of their lower edges.
+        label: on a figure's axis, whose edges are `factor` times those of the files.
+        sign: ends the names of its metrics ("AP[0,8)/H"), so that units are told apart.
+    """
+
+    name: str
+    key: str
+    lower: str
+    label: str
+    sign: str = ""
+    factor: float = 1
+
+
+@dataclass(frozen=True)
+class Bins:
+    """A comparison beyond the paper: the headline metric by bins of some quantity.
+
+    In result files each bin has a value under `metric` (null where nothing is counted) and a number
+    under `count`; the last bin is open.
+
+    Attributes:
+        name: of its files, and of its caption in workflow/report/.
+        metric: of the first table; `count`: what is counted, as "boxes".
+        quantity: in texts; `axis` on a figure's axis, before the unit.
+        units: those that results may have; of several the last one is drawn.
+    """
+
+    name: str
+    metric: str
+    count: str
+    quantity: str
+    axis: str
+    units: tuple[Unit, ...]
+
+
+@dataclass(frozen=True)
 class Task:
     """The facts of a task. What it does is in the functions that `steps` names (torch, mm*).
 
@@ -90,7 +131,8 @@ class Task:
         scope: the mm* package whose registries it uses.
         pictures: those of frames.
         comparisons: names of the comparisons beyond the paper that its first table is shown in
-            ("iso_latency", "size_bins"; see lzu.report).
+            ("iso_latency", "iso_flops"; see lzu.report).
+        bins: of the comparisons of that table by bins.
         steps: step -> `module:function`, imported when it is called for.
     """
 
@@ -111,6 +153,7 @@ class Task:
     not_trained: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     comparisons: tuple[str, ...] = ("iso_latency",)
+    bins: tuple[Bins, ...] = ()
 
     def step(self, name: str) -> Callable[..., Any]:
         """Import the function of a step; UserError if the task has no such step."""

@@ -8,19 +8,17 @@ from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.experiments.tables import Table
-from lzu.report import names
 from lzu.report.compare.cells import TableReport
 from lzu.report.compare.comparison import compare
-from lzu.report.compare.size_bins import by_size
-from lzu.report.figures.iso_latency import write_iso_latency_figure
+from lzu.report.figures.bins import write_bin_figure
+from lzu.report.figures.iso_cost import write_iso_cost_figure
 from lzu.report.figures.search import write_search
-from lzu.report.figures.size_bins import write_size_figure
 from lzu.report.figures.tradeoff import write_tradeoff
-from lzu.report.products import compared, has_level_error, main_table, products
+from lzu.report.products import costs_compared, has_level_error, main_table, products
+from lzu.report.tables.bins import write_bin_table
 from lzu.report.tables.forms import write_table
-from lzu.report.tables.iso_latency import write_iso_latency_table
+from lzu.report.tables.iso_cost import write_iso_cost_table
 from lzu.report.tables.level_error import read_published_errors, write_level_error_table
-from lzu.report.tables.size_bins import write_size_table
 from lzu.results.agreement import agreeing, level_error_problem
 from lzu.results.collect import collect, kept_files, read_collected, write_collected
 from lzu.results.keep import kept_runs, timing_files
@@ -64,10 +62,11 @@ def make_tables(context: Context) -> None:
     for table in context.tables:
         report = _report(context, table)
         write_table(report, folder)
-        if table == main and compared(context, names.ISO_LATENCY):
-            write_iso_latency_table(report, folder)
-        if table == main and compared(context, names.SIZE_BINS):
-            write_size_table(by_size(report), folder, context.task.name)
+        if table == main:
+            for kind in costs_compared(context):
+                write_iso_cost_table(report, kind, folder)
+            for bins in context.task.bins:
+                write_bin_table(report, bins, folder)
     if has_level_error(context):
         published = read_published_errors(context.paths.suite.published)
         path = _level_error(context)
@@ -86,10 +85,10 @@ def make_figures(context: Context) -> None:
     if main is not None:
         report = _report(context, main)
         write_tradeoff(report, folder)
-        if compared(context, names.ISO_LATENCY):
-            write_iso_latency_figure(report, folder)
-        if compared(context, names.SIZE_BINS):
-            write_size_figure(report, folder)
+        for kind in costs_compared(context):
+            write_iso_cost_figure(report, kind, folder)
+        for bins in context.task.bins:
+            write_bin_figure(report, bins, folder)
     for table in context.tables:
         if table.layout == "search":
             write_search(_report(context, table), folder)

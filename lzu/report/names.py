@@ -6,7 +6,7 @@ FIGURE_FORMS = ("png", "pdf", "svg")
 FIGURE_7 = "figure7"
 END_TO_END = "figure7_end_to_end"
 ISO_LATENCY = "iso_latency"
-SIZE_BINS = "size_bins"
+ISO_FLOPS = "iso_flops"
 EQ_18 = "eq18"
 
 

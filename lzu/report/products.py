@@ -7,6 +7,7 @@ from pathlib import Path
 from lzu.experiments.context import Context
 from lzu.experiments.tables import Table
 from lzu.report import names
+from lzu.report.compare.iso_cost import KINDS, CostKind
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ def has_level_error(context: Context) -> bool:
     return context.paths.level_error in made
 
 
-def compared(context: Context, comparison: str) -> bool:
-    """Whether the first table is shown in a comparison beyond the paper."""
-    return main_table(context) is not None and comparison in context.task.comparisons
+def costs_compared(context: Context) -> tuple[CostKind, ...]:
+    """The costs at which the first table's methods are compared with the baseline."""
+    return tuple(kind for kind in KINDS if kind.name in context.task.comparisons)
 
 
 def _formed(
@@ -71,15 +72,18 @@ def _formed(
 def _tables(context: Context) -> Iterator[Product]:
     folder, task = context.paths.tables, context.task.name
     for table in context.tables:
-        shown = ("tables", "tables", "Tables")
+        caption = "tables" if table.is_published else "tables_beyond"
+        shown = ("tables", caption, "Tables")
         yield from _formed(folder, table.name, names.TABLE_FORMS, *shown)
         yield Product(folder / f"{names.paired(table.name)}.csv", "tables", None, "Tables")
-    if compared(context, names.ISO_LATENCY):
-        stem = names.of_task(task, names.ISO_LATENCY)
-        yield from _formed(folder, stem, names.TABLE_FORMS, "tables", None, "Tables")
-    if compared(context, names.SIZE_BINS):
-        stem = names.of_task(task, names.SIZE_BINS)
-        yield Product(folder / f"{stem}.csv", "tables", None, "Tables")
+    if main_table(context) is not None:
+        for kind in costs_compared(context):
+            stem = names.of_task(task, kind.name)
+            yield from _formed(folder, stem, names.TABLE_FORMS, "tables", None, "Tables")
+        for bins in context.task.bins:
+            yield Product(
+                folder / f"{names.of_task(task, bins.name)}.csv", "tables", None, "Tables"
+            )
     if has_level_error(context):
         stem = names.of_task(task, names.EQ_18)
         yield from _formed(folder, stem, names.TABLE_FORMS, "tables", "eq18", "Analysis")
@@ -89,9 +93,8 @@ def _figures(context: Context) -> Iterator[Product]:
     shown: dict[str, str | None] = {}
     if main_table(context) is not None:
         shown = {names.FIGURE_7: "figure7", names.END_TO_END: None}
-    for comparison in (names.ISO_LATENCY, names.SIZE_BINS):
-        if compared(context, comparison):
-            shown[comparison] = comparison
+        compared = (*costs_compared(context), *context.task.bins)
+        shown |= {comparison.name: comparison.name for comparison in compared}
     for table in context.tables:
         if table.layout == "search":
             shown[names.search(table.name)] = table.name

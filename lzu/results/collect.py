@@ -12,7 +12,7 @@ import pandas as pd
 
 from lzu.errors import UserError
 from lzu.experiments.run import Run
-from lzu.experiments.task import Task
+from lzu.experiments.task import Bins, Task, Unit
 from lzu.files import write_atomic
 from lzu.results.schema import SUMMARY, provenances, read_metrics, read_timing
 from lzu.results.statistics import median_interval
@@ -99,16 +99,15 @@ def _common(value: dict[str, Any], path: Path) -> dict[str, Any]:
     }
 
 
-def bin_metrics(size_bins: Mapping[str, Sequence[Any]], sign: str = "") -> dict[str, float | None]:
-    """A metrics file's bins of object size as metrics: "AP[8,16)" and "boxes[8,16)" -> value.
-
-    `sign` follows the bracket: "/H" for sizes in heights of the image.
-    """
-    lower = size_bins["lower"] if "lower" in size_bins else size_bins["lower_px"]
+def bin_metrics(
+    values: Mapping[str, Sequence[Any]], bins: Bins, unit: Unit
+) -> dict[str, float | None]:
+    """A metrics file's bins in a unit as metrics: "AP[8,16)" and "boxes[8,16)" -> value."""
+    lower = values[unit.lower]
     metrics = {}
-    for what in ("AP", "boxes"):
-        for low, high, value in zip(lower, [*lower[1:], math.inf], size_bins[what], strict=True):
-            metrics[f"{what}[{low:g},{high:g}){sign}"] = value
+    for what in (bins.metric, bins.count):
+        for low, high, value in zip(lower, [*lower[1:], math.inf], values[what], strict=True):
+            metrics[f"{what}[{low:g},{high:g}){unit.sign}"] = value
     return metrics
 
 
@@ -131,9 +130,10 @@ def _score_rows(path: Path, task: Task) -> list[dict[str, Any]]:
         "trained_saliency": trained_on.get("saliency"),
     }
     metrics = dict(value["metrics"]) | value.get("relative", {})
-    for key, sign in (("size_bins", ""), ("size_bins_relative", "/H")):
-        if key in value:
-            metrics |= bin_metrics(value[key], sign)
+    for bins in task.bins:
+        for unit in bins.units:
+            if unit.key in value:
+                metrics |= bin_metrics(value[unit.key], bins, unit)
     left_out = value.get("jackknife", {}).get("metrics", {})
     return [
         {**row, "metric": name, "value": number, "left_out": json.dumps(left_out.get(name, []))}
@@ -153,6 +153,8 @@ def _timing_rows(path: Path, task: Task) -> list[dict[str, Any]]:
         "rounds": len(samples["baseline"]),
     }
     numbers = {name: value["summary"][name] for name in SUMMARY}
+    if "gmac" in value["shapes"]:
+        numbers["gmac"] = value["shapes"]["gmac"]
     rounds = {
         "latency_ms": samples["baseline"] + samples["added"],
         "end_to_end_ms": samples["end_to_end"],
@@ -187,7 +189,8 @@ def collect(
         A DataFrame with the columns of `COLUMNS`. `value` is empty where a metric is undefined;
         `left_out` is the JSON list of its values with each group of validation sequences left out,
         empty where they are unknown. A timing has its summary and the quartiles over rounds
-        (`latency_ms_q25` and so on), in milliseconds, and the end-to-end ratio's 95 % interval.
+        (`latency_ms_q25` and so on), in milliseconds, the end-to-end ratio's 95 % interval, and
+        `gmac` where the multiply-accumulates were counted.
 
     Raises:
         UserError: for a file that breaks its schema, and for two files with the same run on the

@@ -140,7 +140,7 @@ TIMING_SCHEMA = closed(
         "warmup": COUNT,
         "synchronised": {"type": "boolean"},
         "batch": {"const": 1},
-        "shapes": {"type": "object"},
+        "shapes": {"type": "object", "properties": {"gmac": NON_NEGATIVE}},
         "samples_ms": closed(
             {name: {"type": "array", "items": NON_NEGATIVE, "minItems": 1} for name in SAMPLES}
         ),

@@ -228,3 +228,18 @@ assert not [name for name in sys.modules if name.split(".")[0] in ("torch", "mmd
     assert done.returncode == 0, done.stderr
     assert "LZU, fixed against Uniform at 0.5x (declared): win" in done.stdout, done.stdout
     assert "figure7" in done.stdout
+
+
+def test_multiply_accumulates_are_collected_where_they_were_counted(constructed, tmp_path):
+    runs = constructed.runs_of({"uniform": (0.25, 0.5)}, (0,))
+    counted, without = constructed.write_suite(tmp_path, runs)[1]
+    value = json.loads(counted.read_text())
+    value["shapes"]["gmac"] = 44.62
+    constructed.write_json(counted, value)
+    frame = collect(DETECTION2D, [], [counted, without])
+    found = frame[frame["metric"] == "gmac"]
+    assert list(found["value"]) == [44.62]
+    value["shapes"]["gmac"] = -1
+    constructed.write_json(counted, value)
+    with pytest.raises(UserError, match=r"shapes\.gmac: -1 is less than the minimum"):
+        collect(DETECTION2D, [], [counted])

@@ -1,4 +1,4 @@
-"""Figure 7: accuracy against latency, published beside measured."""
+"""Figure 7: accuracy against latency, published beside measured, and against FLOPs."""
 
 import os
 from collections.abc import Sequence
@@ -21,6 +21,9 @@ LATENCIES = {
     "latency_ms": "latency (ms): baseline + added operations",
     "end_to_end_ms": "end-to-end latency (ms)",
 }
+FLOPS = {"gmac": "GMAC (10$^9$ multiply-accumulates of an image)"}
+COSTS = LATENCIES | FLOPS
+"""Metric of a timing -> how an axis names it."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,9 @@ class Point:
 
     method: str
     scale: float
-    latency: float
+    cost: float
     accuracy: float
-    latency_span: tuple[float, float] | None = None
+    cost_span: tuple[float, float] | None = None
     accuracy_span: tuple[float, float] | None = None
 
 
@@ -47,15 +50,16 @@ def published_points(report: TableReport) -> list[Point]:
     return points
 
 
-def measured_points(report: TableReport, latency: str = "latency_ms") -> list[Point]:
-    """Our points: headline metric with its interval against latency with its quartiles.
+def measured_points(report: TableReport, cost: str = "latency_ms") -> list[Point]:
+    """Our points: headline metric with its interval against a cost, with its quartiles
+    where it is a latency.
 
     Rows that lack either are left out; the table lists them.
     """
     points = []
     for result in report.rows:
         accuracy = result.cells[report.table.headline].measured
-        timed = result.cells.get(latency)
+        timed = result.cells.get(cost)
         if accuracy is None or timed is None or timed.measured is None:
             continue
         span = None
@@ -65,7 +69,7 @@ def measured_points(report: TableReport, latency: str = "latency_ms") -> list[Po
         points.append(
             Point(
                 *(row.method, row.to_scale, timed.measured.value, accuracy.value),
-                latency_span=result.quartiles.get(latency),
+                cost_span=result.quartiles.get(cost),
                 accuracy_span=span,
             )
         )
@@ -82,11 +86,11 @@ def _bars(span: tuple[float, float] | None, centre: float) -> list[list[float]] 
 def _draw_front(axes: Axes, points: Sequence[Point], headline: Column) -> None:
     sign = 1 if headline.higher_is_better else -1
     qualities = [sign * p.accuracy for p in points]
-    front = [points[i] for i in pareto_front([p.latency for p in points], qualities)]
-    latencies, accuracies = [p.latency for p in front], [p.accuracy for p in front]
+    front = [points[i] for i in pareto_front([p.cost for p in points], qualities)]
+    costs, accuracies = [p.cost for p in front], [p.accuracy for p in front]
     # Steps, not slopes: between two measured points no model is known to exist.
     axes.step(
-        [*latencies, max(p.latency for p in points)],
+        [*costs, max(p.cost for p in points)],
         [*accuracies, accuracies[-1]],
         where="post",
         color=MUTED,
@@ -104,7 +108,7 @@ def _draw_scales(axes: Axes, points: Sequence[Point], task: Task) -> None:
         low = lowest.accuracy_span[0] if lowest.accuracy_span else lowest.accuracy
         axes.annotate(
             task.scale_label(scale),
-            (lowest.latency, low),
+            (lowest.cost, low),
             xytext=(5, -5),
             textcoords="offset points",
             ha="left",
@@ -120,12 +124,12 @@ def draw_tradeoff(axes: Axes, points: Sequence[Point], report: TableReport) -> N
     for method in dict.fromkeys(point.method for point in points):
         own = sorted((p for p in points if p.method == method), key=lambda p: p.scale)
         about = METHODS[method]
-        axes.plot([p.latency for p in own], [p.accuracy for p in own], color=about.colour, zorder=2)
+        axes.plot([p.cost for p in own], [p.accuracy for p in own], color=about.colour, zorder=2)
         for p in own:
             axes.errorbar(
-                p.latency,
+                p.cost,
                 p.accuracy,
-                xerr=_bars(p.latency_span, p.latency),
+                xerr=_bars(p.cost_span, p.cost),
                 yerr=_bars(p.accuracy_span, p.accuracy),
                 color=about.colour,
                 marker=about.marker,
@@ -141,7 +145,8 @@ def draw_tradeoff(axes: Axes, points: Sequence[Point], report: TableReport) -> N
 
 
 def tradeoff_figure(report: TableReport, latency: str = "latency_ms") -> Figure:
-    """Figure 7's panel for the report's task: published at the left, measured at the right.
+    """Figure 7's panel for the report's task: published at the left, measured at the right of it,
+    and last against FLOPs if the table has them.
 
     Args:
         latency: what the measured panel's axis shows: "latency_ms" (the paper's protocol) or
@@ -152,19 +157,22 @@ def tradeoff_figure(report: TableReport, latency: str = "latency_ms") -> Figure:
     """
     if latency not in LATENCIES:
         raise ValueError(f"latency must be one of {', '.join(LATENCIES)}, got {latency!r}")
-    theirs, ours = published_points(report), measured_points(report, latency)
+    counted = [column.metric for column in report.table.columns if column.metric in FLOPS]
+    theirs = published_points(report)
+    ours = {cost: measured_points(report, cost) for cost in (latency, *counted)}
     with styled():
-        figure = Figure(figsize=(9, 4), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        figure = Figure(figsize=(4.5 * (1 + len(ours)), 4), layout="constrained")
+        left, *others = figure.subplots(1, 1 + len(ours))
         _draw_or_say(left, theirs, report, "nothing published")
         left.set_title(f"Published: {report.table.published_dataset}")
         left.set_xlabel(f"{LATENCIES['latency_ms']}, {report.table.published_device}")
-        _draw_or_say(right, ours, report, "nothing measured yet")
-        right.set_title(f"Measured: {report.data}, suite {report.suite}")
-        right.set_xlabel(LATENCIES[latency])
-        for axes in (left, right):
+        for axes, (cost, points) in zip(others, ours.items(), strict=True):
+            _draw_or_say(axes, points, report, "nothing measured yet")
+            axes.set_title(f"Measured: {report.data}, suite {report.suite}")
+            axes.set_xlabel(COSTS[cost])
+        for axes in (left, *others):
             axes.set_ylabel(report.headline.label)
-        _legend(figure, [*theirs, *ours])
+        _legend(figure, [*theirs, *(point for points in ours.values() for point in points)])
     return figure
 
 

@@ -6,7 +6,7 @@ from lzu.experiments.methods import BASELINE
 from lzu.experiments.tables import Row
 from lzu.report.compare.cells import PairedResult, RowResult, TableReport
 from lzu.report.compare.contrasts import Contrast, contrast_text
-from lzu.report.compare.iso_latency import IsoLatency, compare_at_equal_latency
+from lzu.report.compare.iso_cost import IsoCost, compare_at_equal_cost
 from lzu.report.compare.numbers import estimate_text, number
 from lzu.report.tables.grid import DASH, Grid, to_markdown
 
@@ -18,7 +18,7 @@ def claims(report: TableReport) -> str:
     Then a row has its value, and both differences from the baseline, published and measured, each
     with its verdict; below stand the table's notes.
     """
-    iso = compare_at_equal_latency(report)
+    iso = compare_at_equal_cost(report)
     measured = [row for row in report.rows if row.cells[report.headline.metric].measured]
     lines = tuple(_line(report, row, iso) for row in measured)
     header = (
@@ -38,7 +38,7 @@ def claims(report: TableReport) -> str:
     return f"{_decided(report, iso)}\n\n{table}\n\n{notes}\n"
 
 
-def _decided(report: TableReport, iso: Sequence[IsoLatency]) -> str:
+def _decided(report: TableReport, iso: Sequence[IsoCost]) -> str:
     """Which methods win, lose and stay undecided, in a line for each comparison."""
     metric = report.headline.metric
     same = [(p.row, p.contrast) for p in report.paired if p.column.metric == metric and p.contrast]
@@ -62,7 +62,7 @@ def _verdicts(report: TableReport, found: Sequence[tuple[Row, Contrast]]) -> str
     )
 
 
-def _line(report: TableReport, result: RowResult, iso: Sequence[IsoLatency]) -> tuple[str, ...]:
+def _line(report: TableReport, result: RowResult, iso: Sequence[IsoCost]) -> tuple[str, ...]:
     column, row = report.headline, result.row
     value = estimate_text(result.cells[column.metric].measured, column.decimals)
     pair = _pair(report, row)
@@ -91,7 +91,7 @@ def _difference(pair: PairedResult | None, decimals: int) -> tuple[str, str, str
 
 
 def _equal_latency(
-    iso: Sequence[IsoLatency], row: Row, metric: str, decimals: int
+    iso: Sequence[IsoCost], row: Row, metric: str, decimals: int
 ) -> tuple[str, str, str]:
     """By the paper's protocol."""
     own = [x for x in iso if x.row == row and x.column.metric == metric]

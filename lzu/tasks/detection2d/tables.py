@@ -3,6 +3,7 @@
 from lzu.experiments.methods import BASELINE, METHODS
 from lzu.experiments.run import SEARCH, Options
 from lzu.experiments.tables import Column, Row, Table
+from lzu.experiments.task import Bins, Unit
 
 TASK = "detection2d"
 DEVICE = "RTX 2080 Ti"
@@ -82,6 +83,27 @@ TABLE_2 = Table(
         "evaluated on images resized to the `from` scale beforehand.",
     ),
 )
+
+SIZE_BINS = Bins(
+    name="size_bins",
+    metric="AP",
+    count="boxes",
+    quantity="object size",
+    axis="√area of the object",
+    units=(
+        Unit("px", "size_bins", "lower_px", "native pixels"),
+        # Heights compare with images of another resolution, pixels do not.
+        Unit(
+            name="heights",
+            key="size_bins_relative",
+            lower="lower",
+            label="% of the image's height",
+            sign="/H",
+            factor=100,
+        ),
+    ),
+)
+"""AP by the square root of a box's area, whatever the scale that a network sees."""
 
 AMPLITUDES = (1.0, 5.0, 10.0, 50.0, 100.0)
 FWHMS = (4.0, 10.0, 16.0, 22.0)

@@ -7,7 +7,7 @@ from lzu.tasks.detection2d.pictures import PICTURES
 from lzu.tasks.detection2d.plan import identity, prior_of, runs
 from lzu.tasks.detection2d.settings import Detection2d
 from lzu.tasks.detection2d.steps import STEPS
-from lzu.tasks.detection2d.tables import TABLE_1, TABLE_2, TABLE_6, TASK
+from lzu.tasks.detection2d.tables import SIZE_BINS, TABLE_1, TABLE_2, TABLE_6, TASK
 
 DETECTION2D = Task(
     name=TASK,
@@ -24,6 +24,6 @@ DETECTION2D = Task(
     not_trained=("stream", "upsampling", "search"),
     scope="mmdet",
     pictures=PICTURES,
-    comparisons=("iso_latency", "size_bins"),
+    bins=(SIZE_BINS,),
     steps=STEPS,
 )

@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from lzu.report.compare.iso_latency import Model, compare_at_equal_latency, interpolated
+from lzu.experiments.tables import Column
+from lzu.report.compare.iso_cost import FLOPS, LATENCY, Model, compare_at_equal_cost, interpolated
 from lzu.report.compare.uncertainty import Scores
-from lzu.report.figures.iso_latency import iso_latency_figure, write_iso_latency_figure
-from lzu.report.tables.iso_latency import write_iso_latency_table
+from lzu.report.figures.iso_cost import iso_cost_figure, write_iso_cost_figure
+from lzu.report.tables.iso_cost import write_iso_cost_table
 from lzu.results.statistics import mean_interval
+from lzu.tasks.detection2d.tables import TABLE_1
+from tests.report.compare.conftest import edit_json
 
 # Of the constructed files: a uniform model at scale s takes 100 s^1.5 + 0.5 ms, LZU adds 1.0.
 QUARTER, HALF, THREE = (100 * s**1.5 + 0.5 for s in (0.25, 0.5, 0.75))
@@ -23,7 +26,7 @@ def report(suite_files, planned, constructed):
 def found(report, scale, metric="AP", published=False, protocol="latency_ms", method="lzu_fixed"):
     [result] = [
         r
-        for r in compare_at_equal_latency(report)
+        for r in compare_at_equal_cost(report)
         if (r.row.method, r.row.to_scale, r.column.metric) == (method, scale, metric)
         and (r.published, r.protocol) == (published, protocol)
     ]
@@ -39,7 +42,7 @@ def test_published_values_are_interpolated_by_hand(report):
     assert result.estimate.low is None
     assert result.contrast is None
     slow = found(report, 1.0, published=True)
-    assert (slow.latency_ms, slow.difference, slow.baseline) == (99.3, None, None)
+    assert (slow.cost, slow.difference, slow.baseline) == (99.3, None, None)
     assert "slower than the front's slowest model of Uniform (98.3 ms)" in slow.reason
 
 
@@ -57,7 +60,7 @@ def test_seeds_are_interpolated_and_paired_one_by_one(report, planned, construct
         for seed in (0, 1, 2)
     ]
     expected = mean_interval(differences)
-    assert result.latency_ms == pytest.approx(HALF + 1)
+    assert result.cost == pytest.approx(HALF + 1)
     assert result.estimate.value == pytest.approx(expected.value)
     assert result.estimate.low == pytest.approx(expected.low)
     assert result.value - result.baseline == pytest.approx(expected.value)
@@ -68,7 +71,7 @@ def test_seeds_are_interpolated_and_paired_one_by_one(report, planned, construct
     whole = found(report, 0.5, protocol="end_to_end_ms")
     assert whole.difference.value == pytest.approx(expected.value, abs=0.2)
     assert found(report, 0.75).difference is None
-    metrics = {r.column.metric for r in compare_at_equal_latency(report) if not r.published}
+    metrics = {r.column.metric for r in compare_at_equal_cost(report) if not r.published}
     assert metrics == {"AP", "AP50", "AP75", "AP_S", "AP_M"}
 
 
@@ -105,7 +108,7 @@ def test_a_variant_of_a_method_meets_the_same_uniform_models(planned, constructe
     files = constructed.collect(*constructed.write_suite(tmp_path, runs))
     both = [
         r
-        for r in compare_at_equal_latency(constructed.compare(files, runs))
+        for r in compare_at_equal_cost(constructed.compare(files, runs))
         if (r.row.method, r.row.to_scale, r.column.metric) == ("lzu_fixed", 0.5, "AP")
         and (r.published, r.protocol) == (False, "latency_ms")
     ]
@@ -115,7 +118,7 @@ def test_a_variant_of_a_method_meets_the_same_uniform_models(planned, constructe
 
 
 def test_no_comparison_was_declared_so_all_are_corrected(report):
-    measured = [r for r in compare_at_equal_latency(report) if r.contrast]
+    measured = [r for r in compare_at_equal_cost(report) if r.contrast]
     # two scales by two kinds of latency
     assert len(measured) == 4
     assert not any(result.contrast.primary for result in measured)
@@ -143,7 +146,7 @@ def test_leave_one_out_values_are_interpolated_too():
 
 
 def test_the_table_is_written_in_every_form(report, tmp_path):
-    paths = write_iso_latency_table(report, tmp_path)
+    paths = write_iso_cost_table(report, LATENCY, tmp_path)
     text = paths["txt"].read_text()
     assert max(map(len, text.splitlines())) <= 120
     assert "Nothing is extrapolated" in " ".join(text.split())
@@ -170,7 +173,7 @@ def test_the_table_is_written_in_every_form(report, tmp_path):
 
 
 def test_the_figure_shows_differences_and_gaps(report, tmp_path):
-    published, measured, whole = iso_latency_figure(report).axes
+    published, measured, whole = iso_cost_figure(report, LATENCY).axes
     names = [label.get_text() for label in published.get_yticklabels()]
     assert names[0] == "0.25x LZU, fixed"
     assert len(names) == 10
@@ -187,12 +190,70 @@ def test_the_figure_shows_differences_and_gaps(report, tmp_path):
     assert [(text.get_text(), text.get_position()) for text in whole.texts] == [
         ("out of range", (0.98, names.index("0.75x LZU, fixed")))
     ]
-    paths = write_iso_latency_figure(report, tmp_path)
+    paths = write_iso_cost_figure(report, LATENCY, tmp_path)
     assert set(paths) == {"png", "pdf", "svg"}
 
 
 def test_nothing_measured_is_said(planned, constructed, tmp_path):
     empty = constructed.compare(constructed.collect([], []), planned)
-    axes = iso_latency_figure(empty).axes
+    axes = iso_cost_figure(empty, LATENCY).axes
     assert [text.get_text() for text in axes[1].texts] == ["nothing measured yet"]
-    assert "nothing yet" in write_iso_latency_table(empty, tmp_path)["txt"].read_text()
+    assert "nothing yet" in write_iso_cost_table(empty, LATENCY, tmp_path)["txt"].read_text()
+
+
+@pytest.fixture
+def counted(suite_files, planned, constructed):
+    """With multiply-accumulates: 8 s^2 of a uniform model, and 0.5 more of LZU."""
+    for path in suite_files[1]:
+        edit_json(path, count)
+    table = replace(TABLE_1, columns=(*TABLE_1.columns, Column("gmac", "GMAC", "timing")))
+    return constructed.compare(constructed.collect(*suite_files), planned, table)
+
+
+def count(timing):
+    run = timing["run"]
+    timing["shapes"]["gmac"] = 8 * run["to"] ** 2 + 0.5 * (run["method"] == "lzu_fixed")
+
+
+def test_equal_flops_are_compared_like_equal_latency(counted, planned, constructed):
+    [result] = [
+        r
+        for r in compare_at_equal_cost(counted, FLOPS)
+        if (r.row.method, r.row.to_scale, r.column.metric) == ("lzu_fixed", 0.5, "AP")
+    ]
+    assert (result.published, result.cost) == (False, 2.5)
+    weight = 0.5 / (8 * 0.75**2 - 2)
+    values = {
+        (run.method, run.to_scale, run.seed): constructed.invented_metrics(run)["AP"]
+        for run in planned
+    }
+    expected = mean_interval(
+        [
+            values["lzu_fixed", 0.5, seed]
+            - (1 - weight) * values["uniform", 0.5, seed]
+            - weight * values["uniform", 0.75, seed]
+            for seed in (0, 1, 2)
+        ]
+    )
+    assert result.estimate.value == pytest.approx(expected.value)
+    assert result.estimate.low == pytest.approx(expected.low)
+
+
+def test_equal_flops_have_a_table_and_a_figure_of_their_own(counted, tmp_path):
+    paths = write_iso_cost_table(counted, FLOPS, tmp_path)
+    assert paths["csv"].name == "detection2d_iso_flops.csv"
+    text = paths["txt"].read_text()
+    assert text.startswith("AP against Uniform at the same FLOPs: measured on synthetic data")
+    assert "heavier than the front's heaviest model of Uniform (4.500 GMAC): 0.75x LZU" in text
+    assert "latenc" not in text
+    with paths["csv"].open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {(row["source"], row["flops"]) for row in rows} == {("measured", "gmac")}
+    assert {row["flops_gmac"] for row in rows} == {"1.0", "2.5", "5.0"}
+    [axes] = iso_cost_figure(counted, FLOPS).axes
+    assert axes.get_title(loc="left") == "Measured"
+    assert write_iso_cost_figure(counted, FLOPS, tmp_path)["svg"].name == "iso_flops.svg"
+
+
+def test_timings_without_flops_are_left_out(report):
+    assert compare_at_equal_cost(report, FLOPS) == ()

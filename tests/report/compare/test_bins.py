@@ -1,4 +1,4 @@
-"""Scores by bins of object size: from files to means, differences, table and figure."""
+"""Scores by bins, as of object size: from files to means, differences, table and figure."""
 
 import csv
 import json
@@ -7,11 +7,13 @@ import math
 import pytest
 
 from lzu.errors import UserError
-from lzu.report.compare.size_bins import by_size
-from lzu.report.figures.size_bins import NOTHING, size_figure, write_size_figure
-from lzu.report.tables.size_bins import write_size_table
+from lzu.report.compare.bins import by_bin
+from lzu.report.figures.bins import NOTHING, bin_figure, write_bin_figure
+from lzu.report.tables.bins import write_bin_table
 from lzu.results.collect import bin_metrics, read_collected, write_collected
 from lzu.results.statistics import mean_interval
+from lzu.tasks.detection2d.tables import SIZE_BINS
+from lzu.tasks.segmentation.tables import DISTANCE_BINS
 
 EDGES, BOXES = [0, 8, 32], [0, 40, 7]
 
@@ -49,13 +51,27 @@ def without(planned, constructed, tmp_path):
 
 
 def test_bins_become_metrics():
-    assert bin_metrics({"lower_px": [0, 8.5, 32], "AP": [None, 1.5, 2], "boxes": BOXES}) == {
+    pixels, heights = SIZE_BINS.units
+    values = {"lower_px": [0, 8.5, 32], "AP": [None, 1.5, 2], "boxes": BOXES}
+    assert bin_metrics(values, SIZE_BINS, pixels) == {
         "AP[0,8.5)": None,
         "AP[8.5,32)": 1.5,
         "AP[32,inf)": 2,
         "boxes[0,8.5)": 0,
         "boxes[8.5,32)": 40,
         "boxes[32,inf)": 7,
+    }
+    assert bin_metrics({"lower": [0.25], "AP": [3], "boxes": [4]}, SIZE_BINS, heights) == {
+        "AP[0.25,inf)/H": 3,
+        "boxes[0.25,inf)/H": 4,
+    }
+    [sides] = DISTANCE_BINS.units
+    values = {"lower": [0, 0.02], "mIoU": [30.5, None], "pixels": [9, 0]}
+    assert bin_metrics(values, DISTANCE_BINS, sides) == {
+        "mIoU[0,0.02)": 30.5,
+        "mIoU[0.02,inf)": None,
+        "pixels[0,0.02)": 9,
+        "pixels[0.02,inf)": 0,
     }
 
 
@@ -67,9 +83,9 @@ def same(found, values):
 
 
 def test_values_and_paired_differences_by_bin(report):
-    [sizes] = by_size(report)
-    assert (sizes.unit, sizes.edges) == ("px", (0, 8, 32, math.inf))
-    assert sizes.boxes == tuple(BOXES)
+    [sizes] = by_bin(report, SIZE_BINS)
+    assert (sizes.unit.name, sizes.edges) == ("px", (0, 8, 32, math.inf))
+    assert sizes.counts == tuple(BOXES)
     assert len(sizes.curves) == 6
     curve = next(c for c in sizes.curves if (c.row.method, c.row.to_scale) == ("lzu_fixed", 0.5))
     assert curve.values[0] is None
@@ -83,8 +99,8 @@ def test_values_and_paired_differences_by_bin(report):
 
 
 def test_other_tables_do_not_change(report, without):
-    assert by_size(report)
-    assert not by_size(without)
+    assert by_bin(report, SIZE_BINS)
+    assert not by_bin(without, SIZE_BINS)
     assert [r.cells for r in report.rows] == [r.cells for r in without.rows]
     assert (report.missing, report.unlisted) == (without.missing, without.unlisted)
 
@@ -94,12 +110,12 @@ def test_different_bins_are_not_mixed(suite_files, planned, constructed):
         add_bins(path, [0, 8, 32 + number // 3])
     mixed = constructed.compare(constructed.collect(*suite_files), planned)
     with pytest.raises(UserError, match="different bins of object size; score all runs again"):
-        by_size(mixed)
+        by_bin(mixed, SIZE_BINS)
 
 
 def test_the_table_has_every_bin(report, without, tmp_path):
-    path = write_size_table(by_size(report), tmp_path, "a_task")
-    assert path.name == "a_task_size_bins.csv"
+    path = write_bin_table(report, SIZE_BINS, tmp_path)
+    assert path.name == "detection2d_size_bins.csv"
     with path.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 18
@@ -109,7 +125,7 @@ def test_the_table_has_every_bin(report, without, tmp_path):
     assert float(row["difference"]) == pytest.approx(16 / 3, abs=1e-6)
     assert "verdict" not in row
     assert rows[0]["value"] == ""
-    empty = write_size_table(by_size(without), tmp_path, "a_task")
+    empty = write_bin_table(without, SIZE_BINS, tmp_path)
     assert empty.read_text().count("\n") == 1
 
 
@@ -121,14 +137,14 @@ def relative(suite_files, planned, constructed):
 
 
 def test_bins_in_heights_of_the_image_stand_beside_those_in_pixels(relative, tmp_path):
-    pixels, heights = by_size(relative)
-    assert (pixels.unit, heights.unit) == ("px", "heights")
+    pixels, heights = by_bin(relative, SIZE_BINS)
+    assert (pixels.unit.name, heights.unit.name) == ("px", "heights")
     assert heights.edges == (0, 0.02, 0.08, math.inf)
     assert [c.values for c in heights.curves] == [c.values for c in pixels.curves]
-    with write_size_table(by_size(relative), tmp_path, "a_task").open(newline="") as stream:
+    with write_bin_table(relative, SIZE_BINS, tmp_path).open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["lower"] for row in rows if row["unit"] == "heights"][:3] == ["0", "0.02", "0.08"]
-    figure = size_figure(relative)
+    figure = bin_figure(relative, SIZE_BINS)
     edges = [label.get_text() for label in figure.axes[3].get_xticklabels()]
     assert edges == ["0", "2", "8", "∞"]
     assert "% of the image's height" in figure.get_supxlabel()
@@ -144,7 +160,7 @@ def drawn(axes):
 
 
 def test_the_figure_shows_values_differences_and_counts(report, tmp_path):
-    figure = size_figure(report)
+    figure = bin_figure(report, SIZE_BINS)
     above, below = figure.axes[0], figure.axes[3]
     assert drawn(above) == {"o": [21, 61], "s": pytest.approx([79 / 3, 182 / 3])}
     assert drawn(below) == {"s": pytest.approx([16 / 3, -1 / 3])}
@@ -152,11 +168,14 @@ def test_the_figure_shows_values_differences_and_counts(report, tmp_path):
     counts = next(axes for axes in figure.axes if axes.patches)
     assert [bar.get_height() for bar in counts.patches] == BOXES
     assert [text.get_text() for text in counts.texts] == ["0", "40", "7"]
-    first, second = write_size_figure(report, tmp_path / "a"), write_size_figure(report, tmp_path)
+    first = write_bin_figure(report, SIZE_BINS, tmp_path / "a")
+    second = write_bin_figure(report, SIZE_BINS, tmp_path)
     assert set(first) == {"png", "pdf", "svg"}
     assert first["svg"].read_bytes() == second["svg"].read_bytes()
 
 
 def test_results_without_bins_are_said_in_the_figure(without):
-    assert by_size(without) == ()
-    assert [text.get_text() for text in size_figure(without).texts] == [NOTHING]
+    assert by_bin(without, SIZE_BINS) == ()
+    assert [text.get_text() for text in bin_figure(without, SIZE_BINS).texts] == [
+        NOTHING.format("object size")
+    ]

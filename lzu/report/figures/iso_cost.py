@@ -1,4 +1,4 @@
-"""Differences from the baseline at the same latency, as points with intervals."""
+"""Differences from the baseline at the same cost, as points with intervals."""
 
 import os
 from collections.abc import Sequence
@@ -10,48 +10,46 @@ from matplotlib.figure import Figure
 
 from lzu.experiments.methods import BASELINE, METHODS
 from lzu.experiments.tables import Row
-from lzu.report import names
 from lzu.report.compare.cells import TableReport
-from lzu.report.compare.iso_latency import PROTOCOLS, IsoLatency, compare_at_equal_latency
+from lzu.report.compare.iso_cost import CostKind, IsoCost, compare_at_equal_cost
 from lzu.report.style import INK, MUTED, save_figure, styled
 
 OUT_OF_RANGE = "out of range"
-TITLES = {
-    (True, "latency_ms"): "Published",
-    (False, "latency_ms"): "Measured",
-    (False, "end_to_end_ms"): "Measured, end to end",
-}
 
 
-def iso_latency_figure(report: TableReport) -> Figure:
-    """A row for each method and scale, a panel for each kind of latency, in the headline metric.
+def iso_cost_figure(report: TableReport, kind: CostKind) -> Figure:
+    """A row for each method and scale, a panel for each source of costs, in the headline metric.
 
-    Zero is the baseline at the method's own latency. Where that is beyond the range of the
+    Zero is the baseline at the method's own cost. Where that is beyond the range of the
     baseline's models, it is said; nothing stands where nothing was measured.
     """
     metric = report.headline.label
-    results = [r for r in compare_at_equal_latency(report) if r.column == report.headline]
+    results = [r for r in compare_at_equal_cost(report, kind) if r.column == report.headline]
     rows = list(dict.fromkeys(result.row for result in results))
     with styled():
         figure = Figure(figsize=(9, 1.3 + 0.27 * max(len(rows), 4)), layout="constrained")
-        panels = figure.subplots(1, len(PROTOCOLS), sharey=True)
-        for axes, source in zip(panels, PROTOCOLS, strict=True):
+        panels = figure.subplots(1, len(kind.sources), sharey=True, squeeze=False)[0]
+        for axes, source in zip(panels, kind.sources, strict=True):
             own = [r for r in results if (r.published, r.protocol) == source]
-            axes.set_title(TITLES[source])
+            axes.set_title(_title(kind.sources[source]))
             axes.tick_params(axis="y", length=0)
             if own:
                 _draw(axes, own, rows)
             else:
                 axes.text(0.5, 0.5, "nothing measured yet", ha="center", transform=axes.transAxes)
         _name_rows(panels[0], report, rows)
-        below = f"{metric} minus {BASELINE.label}'s {metric} at the same latency"
+        below = f"{metric} minus {BASELINE.label}'s {metric} at the same {kind.noun}"
         if report.dataset:
             below += f"; measured on {report.data}, suite {report.suite}"
         figure.supxlabel(below, fontsize=9)
     return figure
 
 
-def _draw(axes: Axes, results: Sequence[IsoLatency], rows: Sequence[Row]) -> None:
+def _title(source: str) -> str:
+    return source.replace(" e2e", ", end to end").capitalize()
+
+
+def _draw(axes: Axes, results: Sequence[IsoCost], rows: Sequence[Row]) -> None:
     axes.axvline(0, color=BASELINE.colour, linewidth=1.2, zorder=1)
     for result in results:
         place, difference = rows.index(result.row), result.estimate
@@ -96,9 +94,9 @@ def _name_rows(axes: Axes, report: TableReport, rows: Sequence[Row]) -> None:
                 panel.axhline(place + 0.5, color=MUTED, linewidth=0.6, zorder=0)
 
 
-def write_iso_latency_figure(
-    report: TableReport, folder: str | os.PathLike[str]
+def write_iso_cost_figure(
+    report: TableReport, kind: CostKind, folder: str | os.PathLike[str]
 ) -> dict[str, Path]:
-    """Write `iso_latency.*` to `folder` as PNG, PDF and SVG; form -> path."""
+    """Write the kind's figure to `folder` as PNG, PDF and SVG; form -> path."""
     with styled():
-        return save_figure(iso_latency_figure(report), folder, names.ISO_LATENCY)
+        return save_figure(iso_cost_figure(report, kind), folder, kind.name)
