@@ -11,7 +11,7 @@ from lzu.report.figures.tradeoff import tradeoff_figure
 from lzu.report.tables.bins import write_bin_table
 from lzu.report.tables.forms import text_table, write_table
 from lzu.tasks.segmentation.tables import DISTANCE_BINS, PARTS, SPACES, TABLE_3, TABLE_4
-from tests.tasks.segmentation.reporting import LOWER, PIXELS, planned, report_of
+from tests.tasks.segmentation.reporting import FACTS, LOWER, PIXELS, planned, report_of
 
 
 @pytest.fixture(autouse=True)
@@ -139,3 +139,9 @@ def test_miou_stands_against_the_distance_from_a_boundary(constructed, tmp_path)
     assert "% of the crop's shorter side" in figure.get_supxlabel()
     counts = next(axes for axes in figure.axes if axes.patches)
     assert [text.get_text() for text in counts.texts][-3:] == ["2.4M", "2.1M", "54k"]
+
+
+def test_every_comparison_has_a_caption(constructed):
+    shown = (*FACTS.comparisons, *(bins.name for bins in FACTS.bins), "tables", "tables_beyond")
+    for caption in shown:
+        assert (constructed.repository / "workflow" / "report" / f"{caption}.rst").is_file()
