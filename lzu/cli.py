@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
                 action="append",
                 default=[],
                 metavar="NAME=VALUE",
-                help="of a run of the search: split, amplitude, fwhm",
+                help="of a run with other values than the suite's, or of the search",
             )
         return sub
 
@@ -108,11 +108,14 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = verb(name, function, help)
         sub.add_argument("--split", choices=("train", "val"), required=True)
-    verb("split", _split, "split the training set in two by sequence, for the search")
+    verb("split", _split, "split the training set in two, as the task does for its models' choice")
     verb("weights", _weights, "fetch and check the weights that runs start from")
     sub = verb("prior", _prior, "make a fixed saliency prior")
     sub.add_argument("--split", default="train", help="of which data (default: train)")
     sub.add_argument("--name", help="of the prior (default: that of the first table's runs)")
+    sub = verb("stage", _stage, "train what runs need before them, as ES its sampler")
+    sub.add_argument("--name", required=True, help="of what is trained")
+    sub.add_argument("--seed", type=whole, default=0)
     verb("draw-prior", _draw_prior, "draw the prior and its warp")
     sub = verb("picture", _picture, "draw a frame zoomed and unzoomed, and the training data")
     sub.add_argument("--to", dest="to_scale", type=positive, default=0.5)
@@ -228,6 +231,17 @@ def _prior(options: Options) -> None:
     from lzu.engine.prior import make_prior
 
     make_prior(context, spec)
+
+
+def _stage(options: Options) -> None:
+    from lzu.engine.devices import gpus_for
+
+    context = _context(options)
+    spec = context.find_stage(options.name, options.seed)
+    with gpus_for(1):
+        from lzu.engine.stage import train_stage
+
+        train_stage(context, spec)
 
 
 def _main_prior(context: "Context") -> Any:

@@ -106,7 +106,7 @@ def _blocks(kind: type[BaseModel], above: str) -> Iterator[str]:
             continue
         path = _path(above, name, field)
         yield _section(3, path, block.__doc__, _keys(block, path))
-        if block is Dataset:
+        if issubclass(block, Dataset):
             doc = "The synthetic world to write. Its height and width follow from `native_size`."
             yield _section(3, f"{path}.synthetic", doc, _world())
         yield from _blocks(block, path)
@@ -132,7 +132,7 @@ def _section(level: int, path: str, doc: str | None, table: str) -> str:
 def _methods(settings: type[TaskSettings]) -> str:
     lines = ["Its methods:", "", "| method | label | own settings |", "|---|---|---|"]
     for method in (METHODS[name] for name in settings.offered):
-        own = "none" if method.block is None else f"`{method.block}`"
+        own = f"`{method.block}`" if method.block in settings.model_fields else "none"
         own += "".join(f", without `{key}`" for key in method.drops)
         lines.append(f"| `{method.name}` | {method.label} | {own} |")
     return "\n".join(lines)

@@ -40,7 +40,7 @@ PICTURED = (15, 10, 5, 1)
 def analyse(context: Context, spec: PriorSpec) -> None:
     """Write Eq. 18's errors as JSON and draw the four figures."""
     started = datetime.now(UTC)
-    paths, native = context.paths, context.settings.dataset.native_size
+    paths, native = context.paths, context.settings.dataset.frame
     prior = load_prior(paths.prior(spec), native_size=native)
     saliency = torch.from_numpy(prior.saliency).double()
     fwhm, lattice = spec.settings.fwhm, spec.settings.lattice

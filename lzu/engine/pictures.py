@@ -39,7 +39,7 @@ class Frame:
 
 def draw_zoom(context: Context, spec: PriorSpec, scale: float, out: Path) -> None:
     """Draw what the fixed warp does to the task's typical frame at a `to` scale."""
-    native = context.settings.dataset.native_size
+    native = context.settings.dataset.frame
     prior = load_prior(context.paths.prior(spec), native_size=native)
     image = context.task.step("frame")(context).image
     warp = lzu.Warp.from_saliency(torch.from_numpy(prior.saliency), fwhm=spec.settings.fwhm)

@@ -11,7 +11,7 @@ from lzu.results.predictions import read_predictions
 from lzu.results.prior import provenance_of
 from lzu.results.provenance import collect_provenance
 from lzu.results.schema import METRICS_SCHEMA_NAME, validate_metrics
-from lzu.results.stamps import trained_on
+from lzu.results.stamps import stage_record, trained_on
 
 
 def score(context: Context, run: Run) -> None:
@@ -51,11 +51,18 @@ def score(context: Context, run: Run) -> None:
             "predict": predictions["provenance"],
             "score": collect_provenance(started, context.suite.machine_name),
             **_of_prior(context, run),
+            **_of_stage(context, run),
         },
     }
     path = paths.run(run, "metrics.json")
     validate_metrics(metrics, path, context.task)
     write_json(path, metrics)
+
+
+def _of_stage(context: Context, run: Run) -> dict[str, Any]:
+    """The provenance of what was trained before the run, if anything was."""
+    spec = context.stage_of(run)
+    return {} if spec is None else {"stage": read_json(stage_record(context, spec))["provenance"]}
 
 
 def _of_prior(context: Context, run: Run) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none
             step("fit_weights")(model, context.paths.weights(weights))
         progress = next(hook for hook in runner.hooks if isinstance(hook, Progress))
         runner.train()
+        told = {key: value for hook in runner.hooks for key, value in _told(hook).items()}
     if not is_main_process():
         return
     # A kill between the two must not leave an older record beside these weights.
@@ -87,7 +88,7 @@ def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none
             "training": {
                 "initial_weights": describe_initial_weights(context.settings.model),
                 "iterations": runner.max_iters,
-                "epochs": schedule.epochs,
+                "epochs": _epochs(context, run, runner.max_iters),
                 "duration_s": duration,
                 "images_per_s": (
                     round(iterations * schedule.batch / duration, 2) if iterations else None
@@ -96,9 +97,23 @@ def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none
             # of a resumed training, times and losses are those of its last session
             "resumed_at": progress.first or None,
             "losses": progress.losses,
+            **told,
             "provenance": provenance,
         },
     )
+
+
+def _told(hook: Any) -> dict[str, Any]:
+    """What a task's hook has to say in the training's record, by the `told` method that it has."""
+    found: dict[str, Any] = getattr(hook, "told", dict)()
+    return found
+
+
+def _epochs(context: Context, run: Run, iterations: int) -> float:
+    """How often the training saw its data."""
+    if context.settings.schedule.iterations_at(run.to_scale) is None:
+        return int(context.settings.schedule.epochs)
+    return round(iterations / iterations_of(context, run)[0], 3)
 
 
 def training_folder(context: Context, run: Run) -> Path:
@@ -113,9 +128,9 @@ def _bare(model: Any) -> Any:
 def iterations_of(context: Context, run: Run) -> tuple[int, int]:
     """Iterations of an epoch, and of the whole training; UserError if the warm-up is longer."""
     schedule = context.settings.schedule
-    images = read_json(context.paths.about(run.split("train")))["images"]
+    images = read_json(context.paths.about(context.trains_on(run)))["images"]
     per_epoch = math.ceil(images / schedule.batch)
-    iterations = schedule.epochs * per_epoch
+    iterations = schedule.iterations_at(run.to_scale) or schedule.epochs * per_epoch
     if schedule.warmup_iterations >= iterations:
         raise UserError(
             f"schedule.warmup_iterations: {schedule.warmup_iterations} are not fewer than the "
@@ -146,7 +161,12 @@ def _runner_config(
     rate = settings.methods[run.method].learning_rate
     optimizer = {**copy.deepcopy(schedule.optimizer), "lr": rate}
     clip = None if schedule.clip_norm is None else {"max_norm": schedule.clip_norm}
-    linear_decay = {"type": "PolyLR", "power": 1.0, "eta_min": 0.0, "by_epoch": False}
+    decay = {
+        "type": "PolyLR",
+        "power": schedule.power,
+        "eta_min": schedule.final_rate,
+        "by_epoch": False,
+    }
     warm = {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0}
     batch = schedule.batch // world
     name = f"{run.task} {run.method} {run.variant} seed{run.seed}"
@@ -183,7 +203,7 @@ def _runner_config(
             "optim_wrapper": {"type": "OptimWrapper", "optimizer": optimizer, "clip_grad": clip},
             "param_scheduler": [
                 *([{**warm, "end": warmup}] if warmup > 1 else []),
-                {**linear_decay, "begin": 0, "end": iterations},
+                {**decay, "begin": 0, "end": iterations},
             ],
             "default_hooks": {
                 "checkpoint": {

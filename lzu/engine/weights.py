@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from lzu.errors import UserError
 from lzu.experiments.settings import Model, Weights
@@ -185,6 +185,30 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """The parameters in a checkpoint."""
     content = read_checkpoint(path)
     return content.get("state_dict", content)
+
+
+# What is the run's own, whatever the model was trained with before.
+_OF_THE_RUN = ("resampler.", "sampler.", "data_preprocessor.")
+
+
+def load_whole(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Load a whole model's parameters, but for those of its resampler; `path` is for messages.
+
+    Raises UserError if a parameter is missing or has another shape.
+    """
+    own = {k: v for k, v in model.state_dict().items() if not k.startswith(_OF_THE_RUN)}
+    wrong = [
+        f"{name} {tuple(state[name].shape) if name in state else 'missing'}"
+        for name, value in own.items()
+        if name not in state or state[name].shape != value.shape
+    ]
+    if wrong:
+        raise UserError(
+            f"{path}: does not fit the model: {', '.join(wrong[:3])}"
+            + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+            + "; give the checkpoint of this architecture"
+        )
+    model.load_state_dict({name: state[name] for name in own}, strict=False)
 
 
 def select_classes(

@@ -11,7 +11,7 @@ from lzu.experiments.paths import Paths, TaskPaths
 from lzu.experiments.run import SEARCH, Run
 from lzu.experiments.suite import Suite
 from lzu.experiments.tables import Table
-from lzu.experiments.task import PriorSpec, Task
+from lzu.experiments.task import PriorSpec, StageSpec, Task
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,28 @@ class Context:
     def main_prior(self) -> PriorSpec | None:
         """The prior of the first table's runs; None if none of them has one."""
         return next((spec for run in self.main_runs if (spec := self.prior_of(run))), None)
+
+    def trains_on(self, run: Run) -> str:
+        """The name of the data that a run is trained on."""
+        return self.task.trains_on(self.settings, run)
+
+    def stage_of(self, run: Run) -> StageSpec | None:
+        """What is trained before a run; None if nothing is."""
+        return self.task.stage_of(self.settings, run)
+
+    @cached_property
+    def stages(self) -> list[StageSpec]:
+        """All that is trained before planned runs, each once."""
+        specs = (self.stage_of(run) for run in self.runs)
+        return list({(s.stage, s.name, s.seed): s for s in specs if s is not None}.values())
+
+    def find_stage(self, name: str, seed: int) -> StageSpec:
+        """The planned stage of a name and seed; UserError if there is none."""
+        for spec in self.stages:
+            if (spec.name, spec.seed) == (name, seed):
+                return spec
+        known = ", ".join(f"{spec.name} (seed {spec.seed})" for spec in self.stages) or "none"
+        raise UserError(f"no planned run needs {name} (seed {seed}) before it; there are: {known}")
 
     def followed_splits(self) -> set[str]:
         """The data's splits whose frames some run follows in their order: "train", "val" or none.

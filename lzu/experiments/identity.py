@@ -40,7 +40,10 @@ def training_identity(context: Context, run: Run) -> dict[str, Any]:
     for key in ("image_check", "tolerate", "root"):
         dataset.pop(key, None)
     dataset["synthetic"] = settings.dataset.world_of("train")
-    block.get("schedule", {}).pop("checkpoint_every", None)
+    schedule = block.get("schedule", {})
+    schedule.pop("checkpoint_every", None)
+    if schedule.pop("iterations", None) and (own := settings.schedule.iterations_at(run.to_scale)):
+        schedule["iterations"] = own
     block.get("model", {}).get("initial_weights", {}).pop("source", None)
     return {
         "run": run.trained.as_dict(),
@@ -90,6 +93,8 @@ def saliency_identity(context: Context, run: Run) -> dict[str, Any]:
     own = own_settings(context, run)
     if own is not None:
         found[str(method.block)] = said(own, set(method.drops))
+    if method.saliency == "own":
+        return found
     spec = context.prior_of(run)
     if spec is None:
         # of the prior's settings, its lattice alone
@@ -102,7 +107,7 @@ def own_settings(context: Context, run: Run) -> BaseModel | None:
     """The block of the run's method's own settings, with those of its options in their place; None
     if the method has none."""
     block = run.about.block
-    if block is None:
+    if block is None or block not in type(context.settings).model_fields:
         return None
     own: BaseModel = getattr(context.settings, block)
     given = {name: value for name, value in run.options if name in type(own).model_fields}

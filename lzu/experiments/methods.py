@@ -8,7 +8,7 @@ needs of the data, its identity and its resampler follow.
 from dataclasses import dataclass
 from typing import Literal
 
-Saliency = Literal["none", "prior", "previous", "learned"]
+Saliency = Literal["none", "prior", "previous", "learned", "own"]
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class Method:
         colour, marker: in figures (Okabe and Ito's palette, safe for the colour-blind).
         saliency: what the warp is made from: "none" (no warp), "prior" (of the training set),
             "previous" (what was found in the frame before, so that frames are followed in their
-            order), or "learned" (by a network, from the image).
-        block: the settings block of its own (None: it has none). Where it has an `fwhm`, that is
-            the kernel's width; else the prior's is.
+            order), "learned" (by a network, from the image), or "own" (the task that offers the
+            method says what; nothing of its prior's settings).
+        block: the settings block of its own, in tasks that have one of this name (None: it has
+            none). Where it has an `fwhm`, that is the kernel's width; else the prior's is.
         cascades: whether the last epochs of its training see the model's own detections.
         drops: keys of the block that do not bear on it.
     """
@@ -50,7 +51,7 @@ class Method:
 
 _ROWS = (
     Method("uniform", "Uniform", "#555555", "o", "none"),
-    Method("lzu_fixed", "LZU, fixed", "#0072b2", "s", "prior"),
+    Method("lzu_fixed", "LZU, fixed", "#0072b2", "s", "prior", "fixed"),
     Method("lzu_adaptive", "LZU, adaptive", "#d55e00", "^", "previous", "adaptive", cascades=True),
     Method(
         name="lzu_adaptive_no_cascade",
@@ -63,6 +64,8 @@ _ROWS = (
     ),
     Method("lzu_learned", "LZU, learned", "#009e73", "P", "learned", "learned"),
     Method("fovea", "FOVEA", "#e69f00", "D", "prior", "fovea"),
+    Method("lds", "LDS", "#56b4e9", "X", "own", "lds"),
+    Method("es", "ES", "#9a7d0a", "p", "own", "es"),
 )
 METHODS: dict[str, Method] = {row.name: row for row in _ROWS}
 BASELINE = METHODS["uniform"]

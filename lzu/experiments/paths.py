@@ -8,7 +8,7 @@ from pathlib import Path
 from lzu.experiments.run import Run
 from lzu.experiments.settings import Weights
 from lzu.experiments.suite import Suite
-from lzu.experiments.task import PriorSpec
+from lzu.experiments.task import PriorSpec, StageSpec
 
 LEVEL_ERROR = "level_error.json"
 ANALYSIS_FIGURES = (
@@ -97,7 +97,7 @@ class TaskPaths:
         return self.root / "data" / self.dataset
 
     def annotations(self, split: str) -> Path:
-        """The prepared annotations of `split`: train, val, or search_train and search_val."""
+        """The prepared annotations of `split`: train, val, or a part of the training set."""
         return self.data / f"{split}.json"
 
     def about(self, split: str) -> Path:
@@ -109,14 +109,18 @@ class TaskPaths:
         """The validator's report on `split`."""
         return self.data / f"{split}.findings.json"
 
-    @property
-    def search_split(self) -> Path:
-        """How the training set was split for the search."""
-        return self.data / "search_split.json"
+    def split_record(self, parts: tuple[str, ...]) -> Path:
+        """How the training set was split in two `parts` (see `Task.parts`)."""
+        return self.data / f"{parts[0].partition('_')[0]}_split.json"
 
     def prior(self, spec: PriorSpec) -> Path:
         """The file of a fixed prior."""
         return self.root / "priors" / self.task / spec.split / f"{spec.name}.npz"
+
+    def stage(self, spec: StageSpec) -> Path:
+        """The checkpoint of what is trained before runs."""
+        folder = self.root / "stages" / self.task / spec.stage / spec.name
+        return folder / f"seed{spec.seed}.pth"
 
     def run(self, run: Run, name: str) -> Path:
         """The file `name` in the folder of `run`."""

@@ -1,7 +1,7 @@
 """The runs that a task's `methods` block asks for."""
 
 from lzu.experiments.run import Run
-from lzu.experiments.settings import TaskSettings
+from lzu.experiments.settings import TaskSettings, option_text
 
 
 def method_runs(settings: TaskSettings, suite: str, task: str) -> list[Run]:
@@ -18,5 +18,5 @@ def method_runs(settings: TaskSettings, suite: str, task: str) -> list[Run]:
     ]
 
 
-def _options(variant: dict[str, float]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((name, f"{value:g}") for name, value in variant.items()))
+def _options(variant: dict[str, float | str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, option_text(value)) for name, value in variant.items()))

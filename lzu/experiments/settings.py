@@ -8,7 +8,7 @@ lists every key; it is made from these classes, so a key's description stands at
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,6 +21,7 @@ Seed = Annotated[int, Field(ge=0)]
 Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]
 Lattice = tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]]
 Positive = Annotated[float, Field(gt=0)]
+Word = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
 
 
 # Whose registries a `_scope_` may name.
@@ -123,9 +124,11 @@ class Dataset(Strict):
     image_check: Literal["decode", "header"] = Field(
         "decode", description="how thoroughly the images are checked before training"
     )
-    tolerate: tuple[Literal["box_size", "box_outside"], ...] = Field(
-        (), description="kinds of wrong boxes that are left out and counted, and no errors"
-    )
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """(height, width) in pixels of what networks look at, of which scales are fractions."""
+        return self.native_size
 
     def world_of(self, split: str) -> dict[str, Any] | None:
         """The settings of the synthetic world that `split` ("train" or "val") depends on."""
@@ -133,6 +136,14 @@ class Dataset(Strict):
             return None
         foreign = "val_" if split == "train" else "train_"
         return {key: v for key, v in self.synthetic.items() if not key.startswith(foreign)}
+
+
+class BoxDataset(Dataset):
+    """Images with boxes."""
+
+    tolerate: tuple[Literal["box_size", "box_outside"], ...] = Field(
+        (), description="kinds of wrong boxes that are left out and counted, and no errors"
+    )
 
 
 class Weights(Strict):
@@ -202,9 +213,20 @@ class Model(Strict):
 
 
 class Schedule(Strict):
-    """The training schedule. The rate decays linearly to zero, iteration by iteration (A.6)."""
+    """The training schedule.
+
+    The rate decays iteration by iteration, from the method's to `final_rate`, as the `power`-th
+    power of the part that is left: linearly to zero by default (A.6).
+    """
 
     epochs: Annotated[int, Field(ge=1)] = Field(3, description="passes over the data (paper: A.6)")
+    iterations: dict[Scale, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="scale -> iterations there, in place of the epochs"
+    )
+    power: Positive = Field(1.0, description="of the rate's decay (paper: A.6)")
+    final_rate: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="learning rate that the decay ends at"
+    )
     batch: Annotated[int, Field(ge=1)] = Field(
         8, description="images an iteration, over all GPUs (paper: A.6)"
     )
@@ -234,6 +256,10 @@ class Schedule(Strict):
             )
         return self
 
+    def iterations_at(self, scale: float) -> int | None:
+        """The iterations at a `to` scale; None where the epochs say it."""
+        return self.iterations.get(scale)
+
 
 class MethodRuns(Strict):
     """The runs of one method."""
@@ -243,7 +269,7 @@ class MethodRuns(Strict):
     seeds: dict[Scale, tuple[Seed, ...]] = Field(
         {}, description="scale -> seeds, where they are not the task's"
     )
-    variants: tuple[dict[str, float], ...] = Field(
+    variants: tuple[dict[str, float | Word], ...] = Field(
         (),
         description="further runs at these scales, each with other values of some keys of the "
         "method's own block or of the prior (beyond the paper)",
@@ -302,7 +328,7 @@ class TaskSettings(Strict):
 
     def _check_variants(self, name: str) -> None:
         method = METHODS[name]
-        own = type(getattr(self, method.block)).model_fields if method.block else {}
+        own = self._own_fields(method.block)
         prior = type(self.prior).model_fields if method.needs_prior else {}
         known = [key for key in {**prior, **own} if key not in (*method.drops, "lattice")]
         for variant in self.methods[name].variants:
@@ -314,20 +340,32 @@ class TaskSettings(Strict):
                     )
                 self._check_value(name, key, variant[key])
 
-    def _check_value(self, name: str, key: str, value: float) -> None:
+    def _own_fields(self, block: str | None) -> Mapping[str, Any]:
+        """The keys of a method's own block; none if the task has no such block."""
+        if block is None or block not in type(self).model_fields:
+            return {}
+        fields: Mapping[str, Any] = type(getattr(self, block)).model_fields
+        return fields
+
+    def _check_value(self, name: str, key: str, value: float | str) -> None:
         """Whether a variant's value fits its key, as the text that it is among a run's options."""
-        method = METHODS[name]
-        own = getattr(self, method.block) if method.block else None
-        block = own if own is not None and key in type(own).model_fields else self.prior
+        own = METHODS[name].block
+        block = getattr(self, str(own)) if key in self._own_fields(own) else self.prior
+        text = option_text(value)
         try:
-            type(block).model_validate({**block.model_dump(), key: f"{value:g}"})
+            type(block).model_validate({**block.model_dump(), key: text})
         except ValidationError as error:
             said = error.errors()[0]["msg"]
-            raise ValueError(f"methods.{name}.variants: {key}: {said} (given: {value:g})") from None
+            raise ValueError(f"methods.{name}.variants: {key}: {said} (given: {text})") from None
 
     def seeds_of(self, method: str, scale: float) -> tuple[int, ...]:
         """The seeds of a method at a scale."""
         return self.methods[method].seeds.get(scale, self.seeds)
+
+
+def option_text(value: float | str) -> str:
+    """A variant's value as it stands among a run's options, and so in paths."""
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def frame_size(native_size: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -46,6 +46,21 @@ class PriorSpec:
 
 
 @dataclass(frozen=True)
+class StageSpec:
+    """A model that runs need trained before them: by the step `stage`, on `split`, with a `seed`.
+
+    `name` is a file's stem, from which no other's of the stage differs, and `settings` are those
+    that it is made with.
+    """
+
+    stage: str
+    name: str
+    split: str
+    seed: int
+    settings: Any
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture of frames, made by a step of its own.
 
@@ -128,6 +143,11 @@ class Task:
         prior_of: (settings, run) -> the prior that the run zooms by; None if it has none.
         identity: (settings, run) -> what else than the shared settings its weights depend on.
         not_trained: keys of its block that bear on no weights, beside the shared ones.
+        parts: names of the two parts of the training set that its step `split` makes, what a model
+            is trained on and what it is then looked at on; empty: it splits nothing.
+        split_rule: settings -> what the split follows from; None: these settings ask for none.
+        trains_on: (settings, run) -> the name of the data that it is trained on.
+        stage_of: (settings, run) -> what is trained before it, by a step of its own; None: nothing.
         scope: the mm* package whose registries it uses.
         pictures: those of frames.
         comparisons: names of the comparisons beyond the paper that its first table is shown in
@@ -151,6 +171,10 @@ class Task:
     scale_label: Callable[[float], str] = "{:g}x".format
     identity: Callable[[Any, Run], dict[str, Any]] = lambda settings, run: {}
     not_trained: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    split_rule: Callable[[Any], Any] = lambda settings: None
+    trains_on: Callable[[Any, Run], str] = lambda settings, run: run.split("train")
+    stage_of: Callable[[Any, Run], StageSpec | None] = lambda settings, run: None
     pictures: tuple[Picture, ...] = ()
     comparisons: tuple[str, ...] = ("iso_latency",)
     bins: tuple[Bins, ...] = ()

@@ -1,4 +1,4 @@
-"""Where the cells of mmdet's feature maps sit: the offsets that unzoom needs."""
+"""Where the cells of mm*'s feature maps sit: the offsets that unzoom needs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from lzu.module import Offsets
 # Measured by their tests: cell i of each level sits at pixel stride * i. Of an FPN that is the
 # backbone's own path; the coarser level that is added to it, enlarged by nearest neighbours, lies
 # half a cell of the finer one before that on average, in the uniform detector as well.
-BACKBONES = ("ResNet", "ResNeXt")
+BACKBONES = ("ResNet", "ResNeXt", "ResNetV1c")
 NECKS = ("NoneType", "FPN")
 
 

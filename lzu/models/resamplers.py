@@ -4,6 +4,7 @@ A resampler is the only thing in which the methods differ from the uniform basel
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -17,9 +18,55 @@ from lzu.results.prior import load_prior
 
 
 class Unzoom(Protocol):
-    """Maps the features of one batch back to uniform geometry."""
+    """Maps the features of one batch back to uniform geometry.
 
-    def __call__(self, features: Sequence[Tensor], strides: Sequence[int]) -> list[Tensor]: ...
+    `warp` is what the batch was zoomed by, None if by none. `offsets` are in place of those that
+    the resampler has.
+    """
+
+    @property
+    def warp(self) -> lzu.Warp | None: ...
+
+    def __call__(
+        self,
+        features: Sequence[Tensor],
+        strides: Sequence[int],
+        offsets: Offsets | None = None,
+    ) -> list[Tensor]: ...
+
+
+class Untouched:
+    """The unzoom of what was not zoomed."""
+
+    warp = None
+
+    def __call__(
+        self,
+        features: Sequence[Tensor],
+        strides: Sequence[int],
+        offsets: Offsets | None = None,
+    ) -> list[Tensor]:
+        """Return the features as they are."""
+        return list(features)
+
+
+@dataclass(frozen=True)
+class Unzoomed:
+    """The unzoom of a batch that `lens` zoomed by `warp`."""
+
+    lens: lzu.ZoomUnzoom
+    warp: lzu.Warp
+    offsets: Offsets
+
+    def __call__(
+        self,
+        features: Sequence[Tensor],
+        strides: Sequence[int],
+        offsets: Offsets | None = None,
+    ) -> list[Tensor]:
+        """Return the features in uniform geometry."""
+        offsets = self.offsets if offsets is None else offsets
+        return self.lens.unzoom(list(features), self.warp, strides=strides, offsets=offsets)
 
 
 class UniformResampler(nn.Module):
@@ -42,7 +89,7 @@ class UniformResampler(nn.Module):
         """
         if images.shape[-2:] != self.size:
             images = F.interpolate(images, self.size, mode="bilinear", align_corners=True)
-        return images, lambda features, strides: list(features)
+        return images, Untouched()
 
 
 class WarpResampler(nn.Module):
@@ -66,11 +113,7 @@ class WarpResampler(nn.Module):
     def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Unzoom]:
         """Zoom (B, 3, H, W) images to `size`; return them and the unzoom of their features."""
         zoomed, warp = self.lens.zoom(images, *inputs)
-
-        def unzoom(features: Sequence[Tensor], strides: Sequence[int]) -> list[Tensor]:
-            return self.lens.unzoom(list(features), warp, strides=strides, offsets=self.offsets)
-
-        return zoomed, unzoom
+        return zoomed, Unzoomed(self.lens, warp, self.offsets)
 
 
 def fixed(frames: Frames, *, prior: str, fwhm: float) -> WarpResampler:

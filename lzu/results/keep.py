@@ -8,7 +8,7 @@ from typing import Any
 
 from lzu.errors import UserError
 from lzu.experiments.context import Context
-from lzu.experiments.run import SEARCH, Run
+from lzu.experiments.run import Run
 from lzu.files import write_atomic
 from lzu.results.agreement import level_error_problem
 from lzu.results.collect import kept_files
@@ -31,7 +31,8 @@ def keep(context: Context) -> Kept:
     """Copy the task's finished results to `results/measured/<suite>/<machine>/`.
 
     Runs that are not finished are left out, so that a study can be kept as it grows, on one machine
-    or several. With the search's metrics goes the record of how the training set was split for it.
+    or several. With metrics of models that were trained on a part of the training set goes the
+    record of how it was split.
     Only files that pass their schema and are of today's settings and data are kept, and none of
     which any step was made on a working tree with changes, whose code nobody could find again.
     What was kept earlier of the same machine stays if it is of the same settings and data; the
@@ -53,12 +54,23 @@ def keep(context: Context) -> Kept:
     copied = 0
     for path, content in found.items():
         folder = context.paths.suite.measured / machine_of(content)
-        searched = SEARCH in content.get("run", {}).get("options", {}).items()
-        for source in (path, context.paths.search_split) if searched else (path,):
+        for source in (path, *_record_of(context, found[path])):
             with write_atomic(folder / source.relative_to(context.paths.root)) as temporary:
                 shutil.copyfile(source, temporary)
         copied += 1
     return Kept(copied, _remove_stale(context, {machine_of(content) for content in found.values()}))
+
+
+def _on_a_part(context: Context, run: Run) -> bool:
+    return context.trains_on(run) in context.task.parts
+
+
+def _record_of(context: Context, content: Mapping[str, Any]) -> tuple[Path, ...]:
+    """The record of how the training set was split, if the result is of a model trained on a part."""
+    told = content.get("run", {})
+    of_run = [run for run in context.runs if "seed" in told and run.as_dict() == told]
+    parts = context.task.parts
+    return tuple(context.paths.split_record(parts) for run in of_run if _on_a_part(context, run))
 
 
 def finished(context: Context) -> dict[Path, dict[str, Any]]:
@@ -148,17 +160,21 @@ def _remove_stale(context: Context, machines: set[str]) -> int:
     runs = {Path(run.path) / "metrics.json": run for run in context.runs}
     runs |= {Path(run.timing_path): run for run in context.timed_runs}
     error = paths.level_error.relative_to(paths.root)
-    split = paths.search_split.relative_to(paths.root)
-    searched = any(SEARCH in run.options for run in context.runs)
-    single = [measured / machine / name for machine in sorted(machines) for name in (split, error)]
+    single = [error]
+    split = None
+    if context.task.parts:
+        split = paths.split_record(context.task.parts).relative_to(paths.root)
+        single.append(split)
+    needed = any(_on_a_part(context, run) for run in context.runs)
+    alone = [measured / machine / name for machine in sorted(machines) for name in single]
     stale = []
-    for path in (*metrics, *timing, *filter(Path.is_file, single)):
+    for path in (*metrics, *timing, *filter(Path.is_file, alone)):
         machine, *parts = path.relative_to(measured).parts
         if machine not in machines:
             continue
         name = Path(*parts)
         if name == split:
-            old = not searched
+            old = not needed
         elif name == error:
             old = level_error_problem(context, read_level_error(path)) is not None
         else:

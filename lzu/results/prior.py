@@ -20,7 +20,7 @@ class Prior:
     """A dataset-wide saliency map.
 
     `saliency` is (1, 1, h, w), float32, positive, sum 1. `parameters` holds what it was made
-    with (`native_size` (height, width) in pixels, lattice, amplitude, bandwidth) and `source`
+    with (`native_size` (height, width) in pixels of the frame, lattice, and more) and `source`
     where from (dataset, split, fingerprint, number of boxes).
     """
 
@@ -37,7 +37,7 @@ class Prior:
 def parameters_of(context: Context, spec: PriorSpec) -> dict[str, Any]:
     """What a prior is made with, as `Prior.parameters` has it; `fwhm` is the warp's."""
     made_with = spec.settings.model_dump(mode="json", exclude={"fwhm"})
-    return {"native_size": list(context.settings.dataset.native_size), **made_with}
+    return {"native_size": list(context.settings.dataset.frame), **made_with}
 
 
 def save_prior(path: str | Path, prior: Prior) -> None:

@@ -87,7 +87,7 @@ JACKKNIFE = closed(
     }
 )
 
-STEPS = ("train", "predict", "score", "prior")
+STEPS = ("train", "predict", "score", "prior", "stage")
 """Whose provenance a metrics file has; the first is that of the weights."""
 
 

@@ -8,6 +8,7 @@ from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.identity import digest, timing_identity, training_identity
 from lzu.experiments.run import Run
+from lzu.experiments.task import StageSpec
 from lzu.files import read_json
 from lzu.results.prior import load_prior
 
@@ -30,7 +31,7 @@ def trained_on(context: Context, run: Run) -> dict[str, str | None]:
     saliency = None
     if spec is not None:
         saliency = load_prior(context.paths.prior(spec)).digest
-    return {"data": fingerprint(context, run.split("train")), "saliency": saliency}
+    return {"data": fingerprint(context, context.trains_on(run)), "saliency": saliency}
 
 
 def stamp_of(context: Context, run: Run, trained_on: Mapping[str, str | None]) -> str:
@@ -55,6 +56,11 @@ def stamp(context: Context, run: Run) -> str:
 def timing_stamp(context: Context, run: Run) -> str:
     """A hash of the settings that the latency of a run's method depends on, at its scales."""
     return digest(timing_identity(context, run))
+
+
+def stage_record(context: Context, spec: StageSpec) -> Path:
+    """What is known of the training of a stage."""
+    return context.paths.stage(spec).with_suffix(".json")
 
 
 def is_trained(context: Context, run: Run) -> bool:

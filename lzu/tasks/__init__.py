@@ -2,5 +2,6 @@
 
 from lzu.experiments.task import Task
 from lzu.tasks.detection2d.task import DETECTION2D
+from lzu.tasks.segmentation.task import SEGMENTATION
 
-TASKS: dict[str, Task] = {task.name: task for task in (DETECTION2D,)}
+TASKS: dict[str, Task] = {task.name: task for task in (DETECTION2D, SEGMENTATION)}

@@ -85,7 +85,7 @@ def detect(tmp_path: Path, constructed: SimpleNamespace) -> Callable[..., Contex
         for split in ("train", "val", "search_train", "search_val"):
             about = {"fingerprint": f"of-{split}", "source": "synthetic", "images": 10}
             write_json(found.paths.about(split), about)
-        write_json(found.paths.search_split, {"rule": "by hand"})
+        write_json(found.paths.split_record(found.task.parts), {"rule": "by hand"})
         saliency = np.full((1, 1, 4, 6), 1 / 24, np.float32)
         for run in filter(made, found.runs):
             spec = found.prior_of(run)

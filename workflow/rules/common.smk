@@ -91,7 +91,7 @@ RUN_FOLDER = ROOT / "runs/{task}/{method}/{variant}/seed{seed}"
 wildcard_constraints:
     task="|".join(TASKS),
     dataset="|".join(task.dataset.name for task in TASKS.values()),
-    split="train|val|search_train|search_val",
+    split="|".join(dict.fromkeys(["train", "val", *(p for t in TASKS.values() for p in t.parts)])),
     method="[a-z0-9_]+",
     # of runs with options they are a folder more
     variant=r"[0-9.]+-[0-9.]+(/[a-z_]+=[a-z0-9_.+-]+(,[a-z_]+=[a-z0-9_.+-]+)*)?",
@@ -156,7 +156,7 @@ def first(path):
 
 def checks(context, part):
     """The report on a raw split; the search's are parts of the training set."""
-    return first(context.paths.findings("train" if part.startswith("search") else part))
+    return first(context.paths.findings("train" if part in context.task.parts else part))
 
 
 def prepared(context, *splits):
@@ -170,7 +170,7 @@ def prepared(context, *splits):
 def training_data(wildcards):
     """What a run trains on; where it follows frames, the videos that it will be evaluated on too."""
     context, run = context_of(wildcards), run_of(wildcards)
-    split, val, paths = run.split("train"), run.split("val"), context.paths
+    split, val, paths = context.trains_on(run), run.split("val"), context.paths
     files = [*prepared(context, split), *checks(context, split)]
     if run.about.follows_frames:
         # Before a method is trained that relies on it, the order of validation frames is checked.
@@ -183,6 +183,24 @@ def scored_data(wildcards):
     context, run = context_of(wildcards), run_of(wildcards)
     split = run.split("val")
     return [*prepared(context, split), *checks(context, split)]
+
+
+def stage_of_run(context, run):
+    """What is trained before a run, if anything is."""
+    spec = context.stage_of(run)
+    return [] if spec is None else [context.paths.stage(spec)]
+
+
+def stage_of(wildcards):
+    """That of the run that a rule's wildcards name."""
+    return stage_of_run(context_of(wildcards), run_of(wildcards))
+
+
+def staged_data(wildcards):
+    """What a stage is trained on."""
+    context = context_of(wildcards)
+    spec = context.find_stage(wildcards.name, int(wildcards.seed))
+    return [*prepared(context, spec.split), *checks(context, spec.split)]
 
 
 def weights_of(wildcards):
@@ -238,7 +256,8 @@ def raw_data(wildcards):
     part = wildcards.split
     own = dataset.world_of(part)
     state = raw_state(context.task.name, part) if own is None else None
-    return json.dumps([own and [dataset.native_size, own], state], sort_keys=True)
+    prepared_as = [] if dataset.frame == dataset.native_size else [dataset.frame]
+    return json.dumps([own and [dataset.native_size, own], state, *prepared_as], sort_keys=True)
 
 
 def checking(wildcards):
@@ -246,14 +265,8 @@ def checking(wildcards):
     context = BY_DATASET[wildcards.dataset]
     dataset = context.settings.dataset
     strict = wildcards.split in context.followed_splits()
-    how = [dataset.root, dataset.native_size, dataset.image_check, dataset.tolerate, strict]
-    return [raw_data(wildcards), json.dumps(how)]
-
-
-def search_rule(wildcards):
-    """How the training set is split for a search."""
-    search = BY_DATASET[wildcards.dataset].settings.search
-    return [search.validation_share, search.split_seed]
+    how = dataset.model_dump(mode="json", exclude={"synthetic"})
+    return [raw_data(wildcards), json.dumps([how, strict])]
 
 
 def task_of_data(wildcards):

@@ -74,29 +74,33 @@ rule prepare:
         "lzu prepare --task {params.task:q} --split {wildcards.split:q} >{log:q} 2>&1"
 
 
-rule split:
-    """The training set in two parts by sequence, for a search."""
-    input:
-        ordered(ROOT / "data/{dataset}/train.json"),
-        ROOT / "data/{dataset}/train.about.json",
-    output:
-        [
-            f"{ROOT}/data/{{dataset}}/search_{part}{end}"
-            for part in ("train", "val")
-            for end in (".json", ".about.json")
-        ],
-        ROOT / "data/{dataset}/search_split.json",
-    log:
-        f"{LOGS}/{{dataset}}/split.log",
-    conda:
-        "../../environment.yml"
-    resources:
-        mem="8GB",
-    params:
-        task=task_of_data,
-        rule=search_rule,
-    shell:
-        "lzu split --task {params.task:q} >{log:q} 2>&1"
+for context in COMPUTED.values():
+    if context.task.split_rule(context.settings) is not None:
+
+        rule:
+            name:
+                f"split_{context.task.name}"
+            input:
+                ordered(context.paths.annotations("train")),
+                context.paths.about("train"),
+            output:
+                [
+                    file
+                    for part in context.task.parts
+                    for file in (context.paths.annotations(part), context.paths.about(part))
+                ],
+                context.paths.split_record(context.task.parts),
+            log:
+                f"{LOGS}/{context.task.dataset.name}/split.log",
+            conda:
+                "../../environment.yml"
+            resources:
+                mem="8GB",
+            params:
+                task=context.task.name,
+                rule=json.dumps(context.task.split_rule(context.settings), sort_keys=True),
+            shell:
+                "lzu split --task {params.task:q} >{log:q} 2>&1"
 
 
 rule prior:
@@ -116,6 +120,32 @@ rule prior:
         mem="8GB",
     shell:
         "lzu prior --task {wildcards.task:q} --split {wildcards.split:q} --name {wildcards.prior:q}"
+        " --threads {threads:q} >{log:q} 2>&1"
+
+
+rule stage:
+    """What some runs need trained before them."""
+    input:
+        staged_data,
+    output:
+        # its settings are in its name
+        ROOT / "stages/{task}/{stage}/{name}/seed{seed}.pth",
+        ROOT / "stages/{task}/{stage}/{name}/seed{seed}.json",
+    log:
+        f"{LOGS}/{{task}}/{{stage}}_{{name}}_seed{{seed}}.log",
+    wildcard_constraints:
+        stage="[a-z_]+",
+        name="[a-z0-9_.-]+",
+    priority: 2
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        gpu=0,
+        runtime="1d",
+        mem="16GB",
+    shell:
+        "lzu stage --task {wildcards.task:q} --name {wildcards.name:q} --seed {wildcards.seed:q}"
         " --threads {threads:q} >{log:q} 2>&1"
 
 

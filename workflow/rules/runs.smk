@@ -6,6 +6,7 @@ rule train:
     input:
         initial_weights,
         prior_of,
+        stage_of,
         training_data,
     output:
         # Kept until they are replaced: if nothing that they depend on has changed, they stay.
@@ -37,6 +38,7 @@ rule predict:
     """Predict on the validation data, with weights trained from 1x."""
     input:
         prior_of,
+        stage_of,
         scored_data,
         checkpoint=weights_of,
     output:
@@ -88,6 +90,7 @@ for name, context in COMPUTED.items():
             # all cores, so that nothing runs beside it
             input:
                 [file for run in timed(name) for file in prior_of_run(context, run)],
+                [file for run in timed(name) for file in stage_of_run(context, run)],
                 [context.paths.run(run, "checkpoint.pth") for run in timed(name)],
                 prepared(context, "val"),
             output:

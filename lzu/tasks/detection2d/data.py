@@ -11,23 +11,17 @@ from lzu.datasets.argoverse_hd.coco import check_split, prepare
 from lzu.datasets.argoverse_hd.split import write_split
 from lzu.datasets.objects import objects
 from lzu.datasets.synthetic.argoverse_writer import write_argoverse_hd
-from lzu.datasets.synthetic.config import WorldConfig
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.task import PriorSpec
+from lzu.experiments.worlds import world_of
 from lzu.files import read_json
 
 
 def write_world(context: Context, split: str, jobs: int) -> None:
     """Write a split of the suite's synthetic Argoverse-HD at the dataset's root."""
     dataset = context.settings.dataset
-    if dataset.synthetic is None:
-        raise UserError(
-            f"{context.task.name}.dataset.synthetic: this suite uses real data, and has no world "
-            "to write"
-        )
-    height, width = dataset.native_size
-    world = WorldConfig.from_dict({**dataset.synthetic, "height": height, "width": width})
+    world = world_of(dataset, context.task.name)
     write_argoverse_hd(Path(dataset.root), world, jobs=jobs, splits=(split,))
 
 
@@ -66,11 +60,11 @@ def split_data(context: Context) -> None:
     search, paths = context.settings.search, context.paths
     if search is None:
         raise UserError(f"{context.task.name}.search is not set, so there is nothing to split for")
-    names = {part: f"search_{part}" for part in ("train", "val")}
+    names = dict(zip(("train", "val"), context.task.parts, strict=True))
     write_split(
         paths.annotations("train"),
         {part: (paths.annotations(name), paths.about(name)) for part, name in names.items()},
-        paths.search_split,
+        paths.split_record(context.task.parts),
         share=search.validation_share,
         seed=search.split_seed,
     )

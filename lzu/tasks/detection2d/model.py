@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
 from mmdet.models.data_preprocessors import DetDataPreprocessor
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from lzu.errors import UserError
 from lzu.models.frames import Frames, align_boxes
 from lzu.models.offsets import cell_offsets
+from lzu.models.pixels import normalised, stacked
 from lzu.models.resamplers import Unzoom, WarpResampler, build_resampler
 
 
@@ -77,21 +77,17 @@ class NetworkFramePreprocessor(DetDataPreprocessor):
             ValueError: the images differ in size.
         """
         data = self.cast_data(data)
-        sizes = {tuple(image.shape[-2:]) for image in data["inputs"]}
-        if len(sizes) > 1:
-            raise ValueError(f"images of one batch differ in size (height, width): {sorted(sizes)}")
+        inputs = stacked(data["inputs"])
         for sample in data["data_samples"]:
             sample.set_metainfo(
                 {"pad_shape": self.padded_size, "batch_input_shape": self.padded_size}
             )
         samplelist_boxtype2tensor(data["data_samples"])
-        return {"inputs": torch.stack(list(data["inputs"])), "data_samples": data["data_samples"]}
+        return {"inputs": inputs, "data_samples": data["data_samples"]}
 
     def normalise(self, images: Tensor) -> Tensor:
         """Normalise (B, 3, H, W) images as they are loaded (BGR, 0 to 255), as configured."""
-        if self._channel_conversion:
-            images = images.flip(1)
-        return (images - self.mean) / self.std if self._enable_normalize else images
+        return normalised(self, images)
 
 
 def _require_kept(options: dict[str, Any]) -> None:

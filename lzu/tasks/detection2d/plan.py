@@ -62,8 +62,14 @@ def spec(prior: Prior, split: str = "train") -> PriorSpec:
     return PriorSpec(name, split, prior)
 
 
+def split_rule(settings: Detection2d) -> dict[str, object] | None:
+    """How the training set is split for the search; None without one."""
+    if settings.search is None:
+        return None
+    return settings.search.model_dump(include={"validation_share", "split_seed"})
+
+
 def identity(settings: Detection2d, run: Run) -> dict[str, object]:
     """How the data was split, for a run of the search."""
-    if SEARCH not in run.options or settings.search is None:
-        return {}
-    return {"split": settings.search.model_dump(include={"validation_share", "split_seed"})}
+    rule = split_rule(settings)
+    return {"split": rule} if rule is not None and SEARCH in run.options else {}

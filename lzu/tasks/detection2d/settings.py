@@ -1,14 +1,13 @@
 """The settings of 2-D detection beside those that all tasks share (5.1, A.6)."""
 
-import json
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from lzu.datasets.synthetic.config import WorldConfig
-from lzu.errors import UserError
+from lzu.experiments.learned import Learned
 from lzu.experiments.methods import BASELINE
 from lzu.experiments.settings import (
+    BoxDataset,
     LatticePrior,
     Model,
     Positive,
@@ -19,6 +18,7 @@ from lzu.experiments.settings import (
     TaskSettings,
     require_among,
 )
+from lzu.experiments.worlds import check_world
 from lzu.tasks.detection2d.tables import AMPLITUDES, FWHMS, SCALES, SEARCHED
 
 METHODS = (
@@ -29,17 +29,6 @@ METHODS = (
     "lzu_learned",
     "fovea",
 )
-
-
-def _refuse_other_sides(value: int) -> int:
-    if value % 4 != 1:
-        nearest = round((value - 1) / 4) * 4 + 1
-        raise ValueError(f"must be a multiple of 4 plus 1; the nearest is {nearest}")
-    return value
-
-
-_WORLD = TypeAdapter(WorldConfig)
-LowResolution = Annotated[int, Field(ge=5), AfterValidator(_refuse_other_sides)]
 
 
 class Prior(LatticePrior):
@@ -83,23 +72,6 @@ class Adaptive(Strict):
     max_detections: Annotated[int, Field(ge=1)] = Field(
         100, description="in a frame; those of highest score count"
     )
-
-
-class Learned(Strict):
-    """Saliency that a small network learns with the detector (see lzu.saliency.LearnedSaliency).
-
-    Not in the paper. The lattice is the prior's.
-    """
-
-    fwhm: Positive = Field(10.0, description="of the attraction kernel, in cells")
-    floor: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.3, description="the constant's share of saliency"
-    )
-    input_size: tuple[LowResolution, LowResolution] = Field(
-        (65, 105),
-        description="height, width in pixels of what its network sees, multiples of 4 plus 1",
-    )
-    channels: Annotated[int, Field(ge=16, multiple_of=16)] = Field(32, description="of its network")
 
 
 class Fovea(Strict):
@@ -201,6 +173,7 @@ class Detection2d(TaskSettings):
 
     offered: ClassVar[tuple[str, ...]] = METHODS
 
+    dataset: BoxDataset
     model: Detector = Detector()
     prior: Prior = Prior()
     adaptive: Adaptive = Adaptive()
@@ -212,27 +185,7 @@ class Detection2d(TaskSettings):
 
     @model_validator(mode="after")
     def _world(self) -> "Detection2d":
-        world = self.dataset.synthetic
-        if world is None:
-            return self
-        height, width = self.dataset.native_size
-        if twice := {"height", "width"} & set(world):
-            raise ValueError(
-                f"dataset.synthetic.{min(twice)}: it is dataset.native_size; remove it here"
-            )
-        values = {**world, "height": height, "width": width}
-        try:
-            # as they were given: no value is taken for another type
-            _WORLD.validate_json(json.dumps(values), strict=True)
-            WorldConfig.from_dict(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            raise ValueError(
-                f"dataset.synthetic.{key}: {first['msg']} (given: {first['input']!r})"
-            ) from None
-        except UserError as error:
-            raise ValueError(f"dataset.synthetic: {error}") from None
+        check_world(self.dataset)
         return self
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from lzu.datasets.argoverse_hd.layout import WHERE, raw_state
 from lzu.experiments.task import DatasetFacts, Task
 from lzu.tasks.detection2d.metrics import EXTRAS, METRICS, check_extras
 from lzu.tasks.detection2d.pictures import PICTURES
-from lzu.tasks.detection2d.plan import identity, prior_of, runs
+from lzu.tasks.detection2d.plan import identity, prior_of, runs, split_rule
 from lzu.tasks.detection2d.settings import Detection2d
 from lzu.tasks.detection2d.steps import STEPS
 from lzu.tasks.detection2d.tables import SIZE_BINS, TABLE_1, TABLE_2, TABLE_6, TASK
@@ -21,6 +21,8 @@ DETECTION2D = Task(
     check_extras=check_extras,
     prior_of=prior_of,
     identity=identity,
+    parts=("search_train", "search_val"),
+    split_rule=split_rule,
     not_trained=("stream", "upsampling", "search"),
     scope="mmdet",
     pictures=PICTURES,
