@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("predict", _predict, "predict on the validation data", of_run=True)
     sub = verb("cases", _cases, "draw where a run gains and loses most (Figure 6)", of_run=True)
     sub.add_argument("--count", type=whole, help="gains to show, and losses")
-    sub.add_argument("--least-boxes", type=whole, help="that an image must have")
+    sub.add_argument("--least", type=whole, help="boxes or classes that an image must have")
     sub.add_argument("--score", type=share, help="show detections from it on")
     sub = verb("stream", _stream, "follow a run online through a video", of_run=True)
     sub.add_argument("--sequence", help="sid or name (default: the suite's)")
@@ -320,7 +320,7 @@ def _cases(options: Options) -> None:
 
     context, run = _run(options)
     with gpus_for(1):
-        chosen = _given(count=options.count, least_boxes=options.least_boxes, score=options.score)
+        chosen = _given(count=options.count, least=options.least, score=options.score)
         context.task.step("cases")(context, run, **chosen)
 
 

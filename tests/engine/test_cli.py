@@ -35,9 +35,9 @@ def call(config, tmp_path, monkeypatch):
 def test_cases_have_the_defaults_of_their_choice(call):
     _, named = call("cases", cases, "draw_cases")
     assert named == {}
-    options = ("--count", "0", "--least-boxes", "5", "--score", "0")
+    options = ("--count", "0", "--least", "5", "--score", "0")
     _, named = call("cases", cases, "draw_cases", *options)
-    assert named == {"count": 0, "least_boxes": 5, "score": 0}
+    assert named == {"count": 0, "least": 5, "score": 0}
     assert set(named) == {field.name for field in fields(Choice)}
 
 

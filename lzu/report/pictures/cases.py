@@ -18,8 +18,9 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from lzu.experiments.methods import BASELINE
+from lzu.report.pictures.case_rows import draw_frame, rows_figure
 from lzu.report.pictures.warps import Array, draw_grid, fit_frame, map_extent
-from lzu.report.style import INK, ORANGE, SKY, YELLOW, save_figure, styled
+from lzu.report.style import ORANGE, SKY, YELLOW, save_figure, styled
 
 GRID = "#ffffff90"
 LINES = 17
@@ -99,14 +100,6 @@ def draw_boxes(axes: Axes, boxes: Array, kind: str, width: float = 1.0) -> None:
         )
 
 
-def draw_frame(axes: Axes, image: NDArray[np.uint8], native: tuple[int, int], title: str) -> None:
-    """Show an image, given at any size, in pixels of its native (height, width)."""
-    axes.imshow(
-        image, extent=(-0.5, native[1] - 0.5, native[0] - 0.5, -0.5), interpolation="antialiased"
-    )
-    fit_frame(axes, native, title)
-
-
 def draw_outcome(axes: Axes, result: Outcome, truth: Boxes) -> None:
     """Outline what was found, falsely found, and missed."""
     draw_boxes(axes, truth.boxes[result.missed], "missed")
@@ -143,28 +136,21 @@ def cases_figure(cases: Sequence[Case], method: str, score: float) -> Figure:
         f"Detections: {method}",
         "Saliency, magnification",
     )
-    each = 2.9
-    heights = [each * case.native[0] / case.native[1] + 0.12 for case in cases]
+
+    def draw(row: Sequence[Axes], case: Case) -> None:
+        shown, zoomed, uniform, own, saliency = row
+        draw_frame(shown, case.image, case.native, "")
+        draw_boxes(shown, case.truth.boxes, "ground truth")
+        size = (case.zoomed.shape[0], case.zoomed.shape[1])
+        draw_frame(zoomed, case.zoomed, size, "")
+        draw_grid(zoomed, case.inverse, size, GRID, 0.5, LINES)
+        for axes, result in ((uniform, case.uniform), (own, case.method)):
+            draw_frame(axes, case.image, case.native, "")
+            draw_outcome(axes, result, case.truth)
+        draw_saliency(saliency, case)
+
     with styled():
-        figure = Figure(
-            figsize=(each * len(columns) + 0.3, sum(heights) + 0.7), layout="constrained"
-        )
-        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.005)
-        rows = figure.subplots(len(cases), len(columns), squeeze=False)
-        for row, case in zip(rows, cases, strict=True):
-            shown, zoomed, uniform, own, saliency = row
-            draw_frame(shown, case.image, case.native, "")
-            draw_boxes(shown, case.truth.boxes, "ground truth")
-            shown.set_ylabel(case.title, fontsize=8, color=INK)
-            size = (case.zoomed.shape[0], case.zoomed.shape[1])
-            draw_frame(zoomed, case.zoomed, size, "")
-            draw_grid(zoomed, case.inverse, size, GRID, 0.5, LINES)
-            for axes, result in ((uniform, case.uniform), (own, case.method)):
-                draw_frame(axes, case.image, case.native, "")
-                draw_outcome(axes, result, case.truth)
-            draw_saliency(saliency, case)
-        for axes, title in zip(rows[0], columns, strict=True):
-            axes.set_title(title)
+        figure = rows_figure(cases, columns, draw)
         _legend(figure, score)
     return figure
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lzu.files import write_atomic
-from lzu.report.pictures.cases import BOX_STYLE, draw_boxes, draw_frame
+from lzu.report.pictures.case_rows import draw_frame
+from lzu.report.pictures.cases import BOX_STYLE, draw_boxes
 from lzu.report.pictures.warps import (
     Array,
     check_image,

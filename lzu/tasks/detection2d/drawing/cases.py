@@ -1,6 +1,7 @@
 """Figure 6, its detection rows, from the predictions of two runs and the validation images."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,40 +10,42 @@ import torch
 from mmengine.structures import InstanceData
 
 from lzu.engine.trained import load_trained
-from lzu.errors import UserError
 from lzu.experiments.context import Context
-from lzu.experiments.methods import BASELINE
+from lzu.experiments.pictured import require_case
 from lzu.experiments.run import Run
 from lzu.files import read_json
+from lzu.report.pictures.case_choice import (
+    LEAST,
+    ImageScore,
+    Measure,
+    pick_cases,
+    title_of,
+    write_scores,
+)
 from lzu.report.pictures.cases import Case, write_cases
 from lzu.results.predictions import read_predictions
 from lzu.tasks.detection2d.adaptive import no_detections
 from lzu.tasks.detection2d.build import validation_set
-from lzu.tasks.detection2d.drawing.case_choice import (
-    LEAST_BOXES,
-    ImageScore,
-    pick_cases,
-    score_images,
-    write_scores,
-)
 from lzu.tasks.detection2d.drawing.views import SHOWN_SCORE, View, lens_of, view
 from lzu.tasks.detection2d.online import index_of_image, validation_sequences
-from lzu.tasks.detection2d.scoring.image_scores import Found, Truth, outcome
+from lzu.tasks.detection2d.scoring.image_scores import Found, Truth, image_aps, outcome
 
 INVERSE_LINES = (97, 129)
 """T^-1 is drawn through so many points each way."""
+MEASURE = Measure("AP", "boxes")
+"""An image's own AP (see `lzu.tasks.detection2d.scoring.image_scores`), if it has boxes to find."""
 
 
 @dataclass(frozen=True)
 class Choice:
     """How cases are picked and shown.
 
-    `count` gains and as many losses, of images with `least_boxes`; detections are drawn from
-    `score` on, which bears on nothing else.
+    `count` gains and as many losses, of images with at least `least` boxes; detections are drawn
+    from `score` on, which bears on nothing else.
     """
 
     count: int = 2
-    least_boxes: int = LEAST_BOXES
+    least: int = LEAST
     score: float = SHOWN_SCORE
 
 
@@ -55,28 +58,20 @@ def draw_cases(context: Context, run: Run, **chosen: Any) -> None:
     predicted with, or if their predictions are of other weights than the suite's.
     """
     choice = Choice(**chosen)
-    if min(choice.count, choice.least_boxes) < 1:
-        raise UserError("--count and --least-boxes: at least 1 is needed")
-    if run.options or run.method == BASELINE.name:
-        raise UserError("cases compare a method with uniform on the validation set: no --option")
-    if run.baseline not in context.runs:
-        raise UserError(
-            f"the suite does not plan {run.baseline.path}, to compare {run.method} with; add "
-            "the scale and seed to uniform's"
-        )
+    require_case(context, run, choice.count, choice.least)
     annotations = read_json(context.paths.annotations("val"))
     truths = read_truth(annotations)
     names = {image["id"]: image["file_name"] for image in annotations["images"]}
     uniform, own = (read_found(context, one, annotations) for one in (run.baseline, run))
     scores = score_images(names, truths, uniform, own)
-    cases = pick_cases(scores, choice.count, choice.least_boxes)
+    cases = pick_cases(scores, choice.count, MEASURE, choice.least)
     model = load_trained(context, run)
     lens_of(model, run.method)
     views = view_images(context, run, model, own, [*cases.gains, *cases.losses])
     native = context.settings.dataset.native_size
     rows = [
         as_case(
-            title_of(score),
+            title_of(score, MEASURE),
             native,
             views[score.image],
             truths[score.image],
@@ -87,7 +82,7 @@ def draw_cases(context: Context, run: Run, **chosen: Any) -> None:
         for score in (*cases.gains, *cases.losses)
     ]
     picture = context.paths.cases_picture(run)
-    write_scores(picture.with_suffix(".csv"), scores, cases, run.method, choice.least_boxes)
+    write_scores(picture.with_suffix(".csv"), scores, cases, run.method, MEASURE, choice.least)
     write_cases(picture.parent, picture.stem, rows, run.about.label, choice.score)
 
 
@@ -126,6 +121,22 @@ def read_found(context: Context, run: Run, annotations: dict[str, Any]) -> dict[
     }
 
 
+def score_images(
+    names: Mapping[int, str],
+    truths: Mapping[int, Truth],
+    uniform: Mapping[int, Found],
+    method: Mapping[int, Found],
+) -> list[ImageScore]:
+    """Score every image, by image id. `names` are the files' names, of all images."""
+    images = sorted(names)
+    true = [truths[image] for image in images]
+    before, after = (image_aps([one[i] for i in images], true) for one in (uniform, method))
+    return [
+        ImageScore(image, names[image], truths[image].count, *scores)
+        for image, *scores in zip(images, before, after, strict=True)
+    ]
+
+
 def view_images(
     context: Context,
     run: Run,
@@ -162,15 +173,6 @@ def _instances(found: Found) -> InstanceData:
     boxes[:, 2:] += boxes[:, :2]
     return InstanceData(
         bboxes=torch.from_numpy(boxes).float(), scores=torch.from_numpy(found.scores).float()
-    )
-
-
-def title_of(score: ImageScore) -> str:
-    """What stands beside a case."""
-    kind = "success" if score.gain > 0 else "failure" if score.gain < 0 else "no difference"
-    return (
-        f"{kind}: image {score.image}\n"
-        f"AP {score.uniform:.1f} to {score.method:.1f} ({score.gain:+.1f})"
     )
 
 

@@ -12,11 +12,12 @@ import torch
 import lzu
 from lzu.engine.trained import load_trained
 from lzu.errors import UserError
+from lzu.experiments.pictured import pictured_case
 from lzu.experiments.run import Run
 from lzu.results.prior import load_prior
 from lzu.tasks.detection2d.drawing.cases import draw_cases, read_found, read_truth, view_images
 from lzu.tasks.detection2d.online import validation_sequences
-from lzu.tasks.detection2d.pictures import pictured_case, pictured_stream
+from lzu.tasks.detection2d.pictures import USUAL_SCALE, pictured_stream
 from tests.prepared import changed, copied
 from tests.tasks.detection2d.scoring.reference import image_ap
 from tests.tasks.detection2d.untrained import save_predictions, save_untrained
@@ -24,7 +25,7 @@ from tests.tasks.detection2d.untrained import save_predictions, save_untrained
 RUN = Run("smoke", "detection2d", "lzu_fixed", 1.0, 0.5, 0)
 UNIFORM = replace(RUN, method="uniform")
 ADAPTIVE = replace(RUN, method="lzu_adaptive")
-CHOICE = {"count": 2, "least_boxes": 3}
+CHOICE = {"count": 2, "least": 3}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,7 @@ def test_uniform_has_no_cases_and_must_be_there_to_compare_with(cases):
 
 
 def test_a_suite_s_pictures_are_of_the_scale_nearest_to_a_half(context):
-    assert pictured_case(context) == RUN
+    assert pictured_case(context, USUAL_SCALE) == RUN
     assert pictured_stream(context) == ADAPTIVE
     methods = context.settings.methods
 
@@ -153,7 +154,8 @@ def test_a_suite_s_pictures_are_of_the_scale_nearest_to_a_half(context):
         return changed(context, methods=given)
 
     apart = with_scales(uniform=(0.25, 1.0), lzu_fixed=(0.25, 0.5, 0.75))
-    assert pictured_case(apart).to_scale == 0.25
+    assert pictured_case(apart, USUAL_SCALE).to_scale == 0.25
     assert pictured_stream(apart) is None
-    assert pictured_case(with_scales(uniform=(0.25,), lzu_fixed=(0.5,))) is None
+    nowhere = with_scales(uniform=(0.25,), lzu_fixed=(0.5,))
+    assert pictured_case(nowhere, USUAL_SCALE) is None
     assert RUN.baseline == UNIFORM

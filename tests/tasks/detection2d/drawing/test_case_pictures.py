@@ -1,72 +1,13 @@
-"""Which images are picked, what is written of all of them, and what Figure 6 shows."""
-
-import csv
+"""How images are scored by their boxes, and what Figure 6 shows of them."""
 
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PatchCollection
 
-from lzu.errors import UserError
 from lzu.report.pictures.cases import BOX_STYLE, Case, cases_figure, write_cases
 from lzu.report.pictures.warps import uniform_nodes
-from lzu.tasks.detection2d.drawing.case_choice import (
-    ImageScore,
-    pick_cases,
-    score_images,
-    write_scores,
-)
+from lzu.tasks.detection2d.drawing.cases import score_images
 from lzu.tasks.detection2d.scoring.image_scores import Found, Truth, outcome
-
-
-def scored(*gains, boxes=5):
-    return [ImageScore(n, f"{n}.jpg", boxes, 50.0, 50.0 + gain) for n, gain in enumerate(gains)]
-
-
-def ids(scores):
-    return [score.image for score in scores]
-
-
-def test_the_largest_gains_and_losses_are_picked():
-    cases = pick_cases(scored(1, -5, 7, 0, -9, 3), 2)
-    assert ids(cases.gains) == [2, 5]
-    assert ids(cases.losses) == [4, 1]
-
-
-def test_of_equal_ones_the_lower_id_is_picked_whatever_the_order():
-    scores = scored(3, -2, 3, -2, 3, -2)
-    for order in (scores, scores[::-1]):
-        cases = pick_cases(order, 2)
-        assert ids(cases.gains) == [0, 2]
-        assert ids(cases.losses) == [1, 3]
-
-
-def test_images_with_few_boxes_or_none_take_no_part():
-    few = ImageScore(10, "x", 2, 0.0, 100.0)
-    none = ImageScore(11, "y", 0, None, None)
-    cases = pick_cases([few, none, *scored(1, -1)], 1)
-    assert ids(cases.gains) == [0]
-    assert ids(cases.losses) == [1]
-    assert ids(pick_cases([few, *scored(1)], 1, least_boxes=1).gains) == [10]
-    with pytest.raises(UserError, match="no validation image has 3 boxes"):
-        pick_cases([few, none], 1)
-
-
-@pytest.mark.parametrize(("images", "gains", "losses"), [(1, 1, 0), (2, 1, 1), (3, 2, 1)])
-def test_no_image_is_picked_twice(images, gains, losses):
-    cases = pick_cases(scored(*range(images)), 2)
-    assert (len(cases.gains), len(cases.losses)) == (gains, losses)
-    assert not set(ids(cases.gains)) & set(ids(cases.losses))
-
-
-def test_the_written_scores_tell_why(tmp_path):
-    scores = [*scored(4, -4), ImageScore(2, "z", 0, None, None), ImageScore(3, "f", 1, 0.0, 100.0)]
-    write_scores(tmp_path / "a.csv", scores, pick_cases(scores, 1), "lzu_fixed")
-    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
-    assert [row["picked"] for row in rows] == ["gain 1", "loss 1", "", ""]
-    assert [row["takes_part"] for row in rows] == ["1", "1", "0", "0"]
-    assert [row["gain"] for row in rows] == ["4.0000", "-4.0000", "", "100.0000"]
-    assert rows[0]["AP_uniform"] == "50.0000"
-    assert rows[0]["AP_lzu_fixed"] == "54.0000"
 
 
 @pytest.fixture
@@ -91,8 +32,8 @@ def test_images_are_scored_by_id(truth, found):
     first, second = score_images(
         {7: "b", 2: "a"}, {7: truth, 2: empty}, {7: nothing, 2: found}, {7: found, 2: found}
     )
-    assert (first.image, first.boxes, first.gain) == (2, 0, None)
-    assert (second.image, second.boxes, second.uniform) == (7, 3, 0)
+    assert (first.image, first.count, first.gain) == (2, 0, None)
+    assert (second.image, second.count, second.uniform) == (7, 3, 0)
     assert second.gain == second.method > 30
     assert score_images({}, {}, {}, {}) == []
 
