@@ -1,9 +1,10 @@
-"""Training data as a pure function of (seed, draw), so that a resumed run repeats exactly.
+"""Training as a pure function of (seed, iteration), so that a resumed run repeats exactly.
 
 Draw n is sample `permutation(seed, n // N)[n % N]` of a dataset of N, and its random transforms
 (which draw from Python's and NumPy's generators in mmcv) start from ones seeded by (seed, n).
 Neither the number of workers, nor the number of GPUs, nor a kill and restart in the middle of an
-epoch changes what iteration k sees.
+epoch changes what iteration k sees. What a model draws itself (dropout) starts anew from (seed,
+iteration) as well, whatever was drawn before, by an evaluation for instance.
 """
 
 import gc
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.dist import get_dist_info
 from mmengine.registry import DATA_SAMPLERS, DATASETS, LOOPS
 from mmengine.runner import IterBasedTrainLoop
@@ -103,9 +105,17 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         try:
             while self._iter < self._max_iters and not self.stop_training:
                 self.runner.model.train()
-                self.run_iter(next(stream))
+                data = next(stream)
+                torch.manual_seed(self._word())
+                self.run_iter(data)
         finally:
             gc.unfreeze()
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
         return self.runner.model
+
+    def _word(self) -> int:
+        """What torch's generators start from at this iteration, on each GPU from another."""
+        rank, _ = get_dist_info()
+        seeds = np.random.SeedSequence([self.dataloader.dataset.seed, self._iter, rank])
+        return int(seeds.generate_state(1)[0])

@@ -108,3 +108,34 @@ def test_unknown_backbones_and_necks_must_say_where_cells_sit():
 def test_what_offsets_of_a_detector_cannot_be(given):
     with pytest.raises(UserError, match=r"model\.overrides\.offsets: "):
         cell_offsets(given, nn.Identity(), None, (80, 128), 2)
+
+
+def test_cells_of_mmseg_s_resnet_sit_at_their_stride():
+    """PSPNet's: a stem of three convolutions, and dilation in place of the last two strides."""
+    segmentation = pytest.importorskip("mmseg.models.backbones")
+    network = segmentation.ResNetV1c(
+        depth=18,
+        base_channels=1,
+        stem_channels=2,
+        strides=(1, 2, 1, 1),
+        dilations=(1, 1, 2, 4),
+        contract_dilation=True,
+    )
+    assert cell_offsets(None, network, None, (80, 128), 4) == 0
+    found = middles(averaging(network), (704, 832))
+    assert [832 // places.shape[2] for places in found] == [4, 8, 8, 8]
+    for places, stride in zip(found, (4, 8, 8, 8), strict=True):
+        row, column = places.shape[1] // 2, places.shape[2] // 2
+        torch.testing.assert_close(places[0, row, column].item(), float(stride * column))
+        torch.testing.assert_close(places[1, row, column].item(), float(stride * row))
+
+
+def test_mmseg_s_resnets_with_pooled_shortcuts_are_refused():
+    segmentation = pytest.importorskip("mmseg.models.backbones")
+    narrow = {"depth": 18, "base_channels": 1, "stem_channels": 2}
+    for network, key in (
+        (segmentation.ResNetV1d(**narrow), "type"),
+        (segmentation.ResNet(**narrow, avg_down=True), "avg_down"),
+    ):
+        with pytest.raises(UserError, match=rf"model\.backbone\.{key}: "):
+            cell_offsets(None, network, None, (80, 128), 4)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzu.datasets.cityscapes.classes import CLASSES
+from lzu.datasets.cityscapes.classes import CLASSES, IGNORE
 from lzu.models.resamplers import Unzoom
 from lzu.tasks.segmentation.backprojection import linear, linear_labels, nearest
 
@@ -95,10 +95,12 @@ def sample_labels(labels: Tensor, points: Tensor) -> Tensor:
 
 def blurred_labels(labels: Tensor, points: Tensor) -> Tensor:
     """Labels (B, H, W) at points (B, h, w, 2) as LDS's code has them: the numbers of the classes
-    interpolated, so that between two classes lie others."""
-    values = labels.unsqueeze(1).to(points.dtype)
-    sampled = F.grid_sample(values, 2 * points - 1, padding_mode="border", align_corners=True)
-    return sampled.squeeze(1).round().to(labels.dtype)
+    interpolated, so that between two classes lie others. None counts as one class more there."""
+    none = len(CLASSES)
+    numbers = torch.where(labels == IGNORE, none, labels.long()).unsqueeze(1).to(points.dtype)
+    mixed = F.grid_sample(numbers, 2 * points - 1, padding_mode="border", align_corners=True)
+    found = mixed.squeeze(1).round().to(labels.dtype)
+    return torch.where(found == none, IGNORE, found)
 
 
 def labels_of(view: View, labels: Tensor) -> Tensor:

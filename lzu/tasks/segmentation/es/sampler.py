@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzu.engine.weights import read_state
+from lzu.engine.weights import load_whole, read_state
 from lzu.tasks.segmentation.es.locations import es_locations
 from lzu.tasks.segmentation.es.predictor import LocationPredictor
 from lzu.tasks.segmentation.sampling import Size, View, resized
@@ -21,6 +21,9 @@ class EsSampler(nn.Module):
         network: (height, width) of the segmenter's input.
         weights: the network's checkpoint.
         lattice, widen_factor, back_projection: settings of ES.
+
+    Raises:
+        UserError: the checkpoint is missing, damaged, or of another network.
     """
 
     def __init__(
@@ -38,11 +41,9 @@ class EsSampler(nn.Module):
         # draw their segmenters' from.
         with torch.random.fork_rng(devices=[]):
             self.predictor = LocationPredictor(lattice, widen_factor)
-        self.predictor.load_state_dict(read_state(Path(weights)))
+        # mmengine's `init_weights` does not get here: it asks a sampler for one, which has none.
+        load_whole(self.predictor, read_state(Path(weights)), Path(weights))
         self.predictor.requires_grad_(False).eval()
-        for module in self.predictor.modules():
-            # mmengine would draw anew what was loaded
-            module.init_weights = _nothing
 
     def train(self, mode: bool = True) -> "EsSampler":
         """Do nothing: its network is frozen, the statistics of its normalisation too."""
@@ -55,7 +56,3 @@ class EsSampler(nn.Module):
             points = es_locations(nodes, self.size, (images.shape[-2], images.shape[-1]))
             pixels = F.grid_sample(images, 2 * points - 1, mode="nearest", align_corners=True)
         return View(pixels, lambda: points, None, self.back_projection)
-
-
-def _nothing() -> None:
-    return None
