@@ -58,10 +58,8 @@ def newest_intact(folder: Path) -> tuple[Path | None, list[str]]:
     Raises UserError for a checkpoint that asks to run code, and for one that exists and may be
     intact, but is not ours to read.
     """
-    numbers = {path: NAME.fullmatch(path.name) for path in folder.glob("iter_*.pth")}
-    saved = {path: int(match[1]) for path, match in numbers.items() if match}
     notes = []
-    for path, iteration in sorted(saved.items(), key=lambda item: -item[1]):
+    for iteration, path in sorted(saved_after(folder).items(), reverse=True):
         problem = _problem(path, iteration)
         if problem is None:
             return path, notes
@@ -69,6 +67,12 @@ def newest_intact(folder: Path) -> tuple[Path | None, list[str]]:
     if notes:
         notes.append(f"{folder}: no checkpoint is intact, so the training starts anew")
     return None, notes
+
+
+def saved_after(folder: Path) -> dict[int, Path]:
+    """Iteration -> the checkpoint in a training's folder that was saved after it."""
+    numbers = {path: NAME.fullmatch(path.name) for path in folder.glob("iter_*.pth")}
+    return {int(match[1]): path for path, match in numbers.items() if match}
 
 
 def _problem(path: Path, iteration: int) -> str | None:

@@ -12,11 +12,12 @@ from lzu.datasets.cityscapes.classes import CLASSES
 from lzu.datasets.cityscapes.crop import central_crop
 from lzu.datasets.cityscapes.reader import read_train_ids
 from lzu.datasets.images import read_image
+from lzu.errors import UserError
 from lzu.files import read_json
 
 MOST_KEPT = 2**28
-"""Bytes of decoded crops that a process keeps: small datasets are decoded once, of large ones a
-part."""
+"""Bytes of decoded crops that a dataset keeps in a process: a small one is decoded once, of a large
+one a part."""
 
 
 @DATASETS.register_module(name="LZUCityscapes")
@@ -81,8 +82,16 @@ class LoadCrop(BaseTransform):
         return results
 
     def _load(self, results: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        size = (results["width"], results["height"])
-        inside = central_crop((size[1], size[0]), self.crop)
-        image = read_image(results["img_path"], size)[inside]
-        labels = read_train_ids(results["label_path"])[inside]
-        return np.ascontiguousarray(image), np.ascontiguousarray(labels)
+        size = (results["height"], results["width"])
+        image = read_image(results["img_path"], size[::-1])
+        labels = read_train_ids(results["label_path"])
+        if labels.shape != size:
+            raise UserError(
+                f"{results['label_path']}: the labels have {labels.shape[1]} x {labels.shape[0]} "
+                f"pixels, but the image {size[1]} x {size[0]}; give those of this image"
+            )
+        try:
+            inside = central_crop(size, self.crop)
+        except UserError as error:
+            raise UserError(f"{results['img_path']}: {error}") from None
+        return np.ascontiguousarray(image[inside]), np.ascontiguousarray(labels[inside])

@@ -1,5 +1,6 @@
 """Choosing a training's best weights on the mini-validation set (5.2)."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,29 @@ from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, HOOKS
 from torch.utils.data import DataLoader
 
+from lzu.datasets.cityscapes.classes import CLASSES
 from lzu.engine.progress import say
+from lzu.engine.resume import saved_after
 from lzu.engine.weights import read_checkpoint
 from lzu.files import read_json, write_atomic, write_json
 from lzu.tasks.segmentation.counts import pixel_counts
 from lzu.tasks.segmentation.scoring.confusion import mean_iou
 
-BEST, HISTORY = "best.pth", "evaluations.json"
+HISTORY = "evaluations.json"
+
+Evaluation = dict[str, Any]
+"""`iteration`, and `mIoU` in percent; None where the mini-validation set has no class."""
 
 
 @HOOKS.register_module(name="LZUSelectBest")
 class SelectBest(Hook):
     """Evaluate at equal distances during a training, and end it with the best evaluation's weights.
 
-    Beside the training's checkpoints lie the best weights and what was found so far, so a training
-    that goes on after a kill forgets nothing and evaluates nothing twice.
+    Of equally good ones it is the first; where there is nothing to be good at (no label of the
+    mini-validation set is of a class), the last.
+
+    Beside the training's checkpoints lie the weights that were best and what was found so far, so
+    a training that goes on after a kill, from any of its checkpoints, ends as one that was not.
 
     Args:
         name: of the training, for messages.
@@ -49,23 +58,13 @@ class SelectBest(Hook):
         self.dataset = DATASETS.build(dataset)
         self.iterations = set(iterations)
         self.batch, self.workers = batch, workers
-        self.found: list[dict[str, Any]] = []
+        self.found: list[Evaluation] = []
 
     def before_train(self, runner: Any) -> None:
         """Go on with what was found before a kill, up to the iteration that is resumed."""
         self.folder = Path(runner.work_dir)
-        history = self.folder / HISTORY
-        if runner.iter and history.is_file():
-            self.found = [one for one in read_json(history) if one["iteration"] <= runner.iter]
-        self.best = self._kept(runner)
-
-    def _kept(self, runner: Any) -> dict[str, Any] | None:
-        """The best weights that lie in the folder, if they are of what was found."""
-        path = self.folder / BEST
-        if not (runner.iter and path.is_file()):
-            return None
-        content: dict[str, Any] = read_checkpoint(path)
-        return content if content["about"] in self.found else None
+        if runner.iter and (self.folder / HISTORY).is_file():
+            self.found = up_to(runner.iter, read_json(self.folder / HISTORY))
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -74,46 +73,72 @@ class SelectBest(Hook):
         done = runner.iter + 1
         if done not in self.iterations:
             return
-        model = runner.model.module if hasattr(runner.model, "module") else runner.model
-        score = self._score(model)
-        model.train()
+        score = self._score(_bare(runner.model))
+        said = "no class to score" if score is None else f"mIoU {score:.2f}"
+        say(f"{self.name}: mini-validation {said} at iteration {done}")
         told = {"iteration": done, "mIoU": score}
         self.found.append(told)
-        say(f"{self.name}: mini-validation mIoU {score:.2f} at iteration {done}")
-        # of equal ones the first; where nothing is found at all, the last
-        if self.best is None or score > self.best["about"]["mIoU"]:
-            state = {name: value.cpu().clone() for name, value in model.state_dict().items()}
-            self.best = {"state_dict": state, "about": told}
-            if is_main_process():
-                with write_atomic(self.folder / BEST) as temporary:
-                    torch.save(self.best, temporary)
         if is_main_process():
-            write_json(self.folder / HISTORY, self.found)
+            self._keep(told, _bare(runner.model))
 
-    def _score(self, model: Any) -> float:
-        """The model's mIoU on the whole crops of the mini-validation set, in percent."""
+    def _keep(self, told: Evaluation, model: Any) -> None:
+        """Write what was found, and weights if they are the best; remove those that no training
+        goes on to need, from whichever checkpoint."""
+        if chosen(self.found) is told:
+            state = {name: value.cpu() for name, value in model.state_dict().items()}
+            with write_atomic(self._weights(told)) as temporary:
+                torch.save({"state_dict": state, "about": told}, temporary)
+        write_json(self.folder / HISTORY, self.found)
+        starts = [*saved_after(self.folder), told["iteration"]]
+        needed = {self._weights(best) for k in starts if (best := chosen(up_to(k, self.found)))}
+        for path in set(self.folder.glob("best_*.pth")) - needed:
+            path.unlink()
+
+    def _weights(self, told: Evaluation) -> Path:
+        return self.folder / f"best_{told['iteration']}.pth"
+
+    def _score(self, model: Any) -> float | None:
+        """The model's mIoU on the whole crops of the mini-validation set, in percent; None if
+        they have no class."""
         model.eval()
         loader = DataLoader(
             self.dataset, self.batch, num_workers=self.workers, collate_fn=pseudo_collate
         )
-        total = torch.zeros((), dtype=torch.int64)
+        total = torch.zeros(len(CLASSES), len(CLASSES), dtype=torch.int64)
         with torch.no_grad():
             for data in loader:
                 data = model.data_preprocessor(data)
                 classes = model.segment(data["inputs"]).classes
                 for sample, one in zip(data["data_samples"], classes, strict=True):
-                    total = total + pixel_counts(sample.gt_sem_seg.data[0], one).cpu()
-        return float(100 * mean_iou(total.numpy()))
+                    total += pixel_counts(sample.gt_sem_seg.data[0], one).cpu()
+        score = float(100 * mean_iou(total.numpy()))
+        return None if math.isnan(score) else score
 
     def after_train(self, runner: Any) -> None:
-        """Give the model the best evaluation's weights."""
-        if self.best is not None:
-            model = runner.model.module if hasattr(runner.model, "module") else runner.model
-            model.load_state_dict(self.best["state_dict"])
+        """Give the model the best evaluation's weights: that of the process that saves it."""
+        best = chosen(self.found)
+        if best is not None and is_main_process():
+            content = read_checkpoint(self._weights(best))
+            _bare(runner.model).load_state_dict(content["state_dict"])
 
     def told(self) -> dict[str, Any]:
         """What a training's record says of the choice."""
-        return {
-            "evaluations": self.found,
-            "chosen": None if self.best is None else self.best["about"],
-        }
+        return {"evaluations": self.found, "chosen": chosen(self.found)}
+
+
+def chosen(found: list[Evaluation]) -> Evaluation | None:
+    """The evaluation whose weights are taken; None of none."""
+    scored = [one for one in found if one["mIoU"] is not None]
+    if not scored:
+        return found[-1] if found else None
+    # of equal ones `max` gives the first
+    return max(scored, key=lambda one: one["mIoU"])
+
+
+def up_to(iteration: int, found: list[Evaluation]) -> list[Evaluation]:
+    """The evaluations until an iteration, it included."""
+    return [one for one in found if one["iteration"] <= iteration]
+
+
+def _bare(model: Any) -> Any:
+    return model.module if hasattr(model, "module") else model
