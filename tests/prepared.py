@@ -15,11 +15,12 @@ from lzu.tasks.detection2d.task import DETECTION2D
 
 @pytest.fixture(scope="session")
 def config(request, tmp_path_factory):
-    """The smoke suite's file, with a dataset of its own."""
+    """The smoke suite's file with detection alone, and a dataset of its own."""
     pytest.importorskip("mmdet")
     folder = tmp_path_factory.mktemp("smoke")
     text = (request.config.rootpath / "config" / "smoke.yaml").read_text(encoding="utf-8")
     path = folder / "smoke.yaml"
+    text = text.partition("\nsegmentation:\n")[0] + "\n"
     path.write_text(text.replace("root: data/smoke", f"root: {folder / 'data'}"))
     return path
 
