@@ -10,6 +10,7 @@ from lzu.experiments.context import Context
 from lzu.experiments.suite import Suite, parse_suite
 from lzu.tasks import TASKS
 from lzu.tasks.detection2d.task import DETECTION2D
+from lzu.tasks.segmentation.task import SEGMENTATION
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -42,3 +43,8 @@ def parsed(settings: dict[str, Any]) -> Suite:
 def detection(settings: dict[str, Any], results: Path = Path("results")) -> Context:
     """Their 2-D detection."""
     return Context(parsed(settings), DETECTION2D, results)
+
+
+def segmentation(settings: dict[str, Any], results: Path = Path("results")) -> Context:
+    """Their segmentation."""
+    return Context(parsed(settings), SEGMENTATION, results)

@@ -1,6 +1,5 @@
 """What makes trained weights stale: every key of every block, and nothing beside."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,11 +7,12 @@ from pydantic import BaseModel
 
 from lzu.datasets.synthetic import WorldConfig
 from lzu.experiments.identity import digest, own_block, own_settings, training_identity
-from lzu.experiments.run import SEARCH, Run
-from lzu.experiments.settings import MethodRuns, TaskSettings
+from lzu.experiments.run import Run
+from lzu.experiments.settings import TaskSettings
 from lzu.experiments.suite import suite_type
 from lzu.tasks import TASKS
 from lzu.tasks.detection2d.settings import Detection2d
+from tests.experiments.keys import WHY, defaults_of, keys_of, stale_between
 from tests.experiments.suites import changed, detection
 
 ALL = set(Detection2d.offered)
@@ -88,20 +88,6 @@ STALE: dict[str, tuple[Any, set[str], set[str]]] = {
 }
 
 
-def keys_of(block: type[BaseModel], above: str = "") -> Iterator[str]:
-    """The dotted keys of a block and of the blocks in it; of blocks that may be missing both."""
-    for name, field in block.model_fields.items():
-        path = f"{above}{name}"
-        kinds = [k for k in (field.annotation, *getattr(field.annotation, "__args__", ())) if k]
-        inner = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
-        if not inner or inner[0] is not field.annotation:
-            yield path
-        if path == "methods":
-            yield from keys_of(MethodRuns, "methods.lzu_fixed.")
-        elif inner:
-            yield from keys_of(inner[0], f"{path}.")
-
-
 @pytest.fixture
 def base(smoke):
     """The smoke suite with initial weights, so that it has every key."""
@@ -111,9 +97,7 @@ def base(smoke):
 
 def stale_in(before: dict[str, Any], after: dict[str, Any], searched: bool) -> set[str]:
     """The methods of runs planned before and after whose weights have to be made again."""
-    old, new = detection(before), detection(after)
-    common = [run for run in old.runs if run in new.runs and (SEARCH in run.options) == searched]
-    return {r.method for r in common if training_identity(old, r) != training_identity(new, r)}
+    return stale_between(detection(before), detection(after), searched)
 
 
 def test_every_key_is_in_the_table():
@@ -203,6 +187,9 @@ DEFAULTS: dict[str, Any] = {
     "schedule.clip_norm": None,
     "schedule.flip": 0.5,
     "schedule.checkpoint_every": 1000,
+    "schedule.iterations": {},
+    "schedule.power": 1,
+    "schedule.final_rate": 0,
     "prior.lattice": (31, 51),
     "prior.fwhm": 22,
     "prior.amplitude": 1,
@@ -239,46 +226,10 @@ DEFAULTS: dict[str, Any] = {
     "search.validation_share": 0.2,
     "search.split_seed": 0,
 }
-WHY = (
-    "A default has changed, or a key with one is new. Identities leave settings at their default "
-    "out, so that a new key makes no kept run stale; with another default the weights of kept runs "
-    "would count as of the new value, though they were trained with the old one. Never change a "
-    "default that bears on training: set the new value in the suites. Write a new key in here; its "
-    "default must be what was done before."
-)
-
-
-def default_of(path: str) -> Any:
-    """The default of a dotted key; `...` if it is required."""
-    block: type[BaseModel] = Detection2d
-    instance: Any = None
-    for key, rest in _steps(path):
-        if instance is not None:
-            instance = getattr(instance, key)
-            continue
-        field = block.model_fields[key]
-        if not rest:
-            return ... if field.is_required() else field.default
-        if isinstance(field.default, BaseModel):
-            # what counts is the default of the whole block
-            instance = field.default
-        else:
-            inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
-            found = [k for k in inner if isinstance(k, type) and issubclass(k, BaseModel)]
-            block = found[0] if found else MethodRuns
-    return instance
-
-
-def _steps(path: str) -> list[tuple[str, str]]:
-    keys = path.replace("methods.lzu_fixed.", "methods.").split(".")
-    return [(key, ".".join(keys[n + 1 :])) for n, key in enumerate(keys)]
 
 
 def test_defaults_never_change():
-    under_weights = {path for path in STALE if path.startswith("model.initial_weights.")}
-    found = {path: default_of(path) for path in STALE if path not in under_weights}
-    found = {path: value for path, value in found.items() if value is not ...}
-    assert found == DEFAULTS, WHY
+    assert defaults_of(Detection2d, STALE) == DEFAULTS, WHY
 
 
 def test_a_block_s_default_is_that_of_its_keys():

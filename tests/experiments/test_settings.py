@@ -97,7 +97,7 @@ def test_wrong_settings_are_named(smoke, path, value, said):
         ("lzu_fixed", [{"jitter_x": 1}], r"'jitter_x' is .*from fwhm, amplitude, bandwidth"),
         ("uniform", [{"fwhm": 1}], r"'fwhm' is no setting of this method; choose from none"),
         ("lzu_learned", [{"fwhm": 4}, {"fwhm": 4.0}], r"variants repeats a value"),
-        ("lzu_adaptive", [{"fwhm": "wide"}], r"fwhm: .*valid number .*\(given: wide\)"),
+        ("lzu_adaptive", [{"fwhm": "wide"}], r"fwhm: .*valid number, .*\(given: wide\)"),
         ("lzu_adaptive", [{"uniform_share": 1}], r"uniform_share: .*less than 1 \(given: 1\)"),
         ("lzu_adaptive", [{"max_detections": 2.5}], r"max_detections: .*integer.* \(given: 2\.5\)"),
         ("lzu_learned", [{"input_size": 65}], r"input_size: .* \(given: 65\)"),

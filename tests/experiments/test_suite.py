@@ -104,14 +104,18 @@ def test_a_suite_may_have_any_name(smoke, name):
         ("mode", "quick", r"mode: .*'quick'"),
         ("reuse", "perhaps", r"reuse: .*'perhaps'"),
         ("tracking", {}, r"tracking: there is no such key"),
-        ("detection2d", ..., r"no task: give the block of one, such as detection2d"),
-        ("detection2d", None, r"no task: give the block of one"),
     ],
 )
 def test_wrong_top_level_keys_are_named(smoke, path, value, said):
     with pytest.raises(UserError, match=said) as caught:
         parsed(changed(smoke, path, value))
     assert str(caught.value).startswith("mine.yaml: ")
+
+
+@pytest.mark.parametrize("tasks", [{}, dict.fromkeys(TASKS)])
+def test_a_suite_without_a_task_is_none(tasks):
+    with pytest.raises(UserError, match="no task: give the block of one, such as detection2d"):
+        parsed({"suite": "mine", **tasks})
 
 
 def test_all_problems_come_at_once(smoke):

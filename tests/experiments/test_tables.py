@@ -19,7 +19,9 @@ def test_every_table_has_one_name_and_is_of_its_task():
     assert len(TABLES) == len(found)
     for task, table in found:
         assert {table.task} | {row.task for row in table.rows} == {task}
-        assert {row.table for row in table.rows} == {table.name}
+        # one without published numbers has the rows of the runs that are planned
+        names = {table.name} if table.published_file else set()
+        assert {row.table for row in table.rows} == names
         assert table.column(table.headline).source == "score"
 
 
@@ -64,7 +66,7 @@ def test_baseline_is_uniform_at_the_same_scales():
 
 def test_the_declared_comparisons_are_rows():
     for table in TABLES.values():
-        if table.primary is not None:
+        if table.primary is not None and table.published_file:
             assert table.primary in [(row.method, row.to_scale) for row in table.rows]
 
 

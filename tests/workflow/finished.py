@@ -99,9 +99,11 @@ def changed(settings: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]
     return new
 
 
-def finish(root: Path, folder: Path, suite: str) -> Finished:
-    """Finish a suite of `root`/config in `folder`."""
+def finish(root: Path, folder: Path, suite: str, task: str | None = None) -> Finished:
+    """Finish a suite of `root`/config in `folder`; with `task`, that one's part of it alone."""
     settings = yaml.safe_load((root / "config" / f"{suite}.yaml").read_text())
+    if task is not None:
+        settings = {key: value for key, value in settings.items() if key in ("suite", task)}
     return finish_settings(root, folder, settings)
 
 

@@ -10,6 +10,7 @@ import yaml
 
 pytest.importorskip("snakemake")
 
+from lzu.tasks import TASKS
 from tests.workflow.finished import jobs
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -44,14 +45,18 @@ def test_the_default_is_the_demo(plan):
     status, text = plan()
     assert status == 0, text
     found = jobs(text)
-    assert found["train"] == found["predict"] == found["score"] == 4
+    # four methods of each task
+    assert found["train"] == found["predict"] == found["score"] == 8
     for rule in ("time", "analysis", "cases", "stream", "draw_prior", "picture"):
         assert found[f"{rule}_detection2d"] == 1
-    assert found["world_detection2d"] == found["check"] == found["prepare"] == 2
+    assert found["world_detection2d"] == found["world_segmentation"] == 2
+    assert found["check"] == found["prepare"] == 4
+    # the mini-validation set, and ES's sampler
+    assert found["split_segmentation"] == found["stage"] == 1
 
 
 def test_the_study_has_the_seeds_that_verdicts_need(plan):
-    status, text = plan("--configfile", "config/study.yaml")
+    status, text = plan("--configfile", "config/study.yaml", "--", "detection2d")
     assert status == 0, text
     found = jobs(text)
     # ten seeds of three methods at 0.5x; five of four others, and of seven more pairs of method and
@@ -61,11 +66,42 @@ def test_the_study_has_the_seeds_that_verdicts_need(plan):
     assert found["predict"] == found["score"] == found["train"] + 5 * 2 * 3 * 3
 
 
+def test_the_study_of_segmentation_has_seeds_and_every_place_of_the_unzoom(plan):
+    status, text = plan("--configfile", "config/study.yaml", "--", "segmentation")
+    assert status == 0, text
+    found = jobs(text)
+    # At 0.25 five seeds of the five methods and of two more places; three elsewhere: of uniform at
+    # three scales, of LZU's three places, LDS and ES at two, of learned saliency at one
+    assert found["train"] == 5 * 7 + 3 * (3 + 3 * 2 + 2 + 2 + 1)
+    assert found["predict"] == found["score"] == found["train"]
+    assert found["stage"] == 5
+
+
 def test_paper_without_the_dataset_stops_with_one_message(plan):
     status, text = plan("--configfile", "config/paper.yaml")
     assert status != 0
     assert "detection2d.dataset.root: there is no folder data/argoverse_hd" in text
+    assert "segmentation.dataset.root: there is no folder data/cityscapes" in text
     assert "Traceback" not in text
+
+
+def test_with_the_data_of_one_task_that_one_can_run(plan, request, tmp_path):
+    def at_root(settings):
+        settings["detection2d"]["dataset"]["root"] = str(tmp_path)
+
+    path = write_suite(tmp_path, "paper", at_root, request.config.rootpath)
+    status, text = plan("--configfile", path)
+    assert status == 1
+    assert "segmentation.dataset.root: there is no folder data/cityscapes" in text
+    assert "the same command with `-- detection2d` at its end" in text
+    assert "Traceback" not in text
+    status, text = plan("--configfile", path, "--", "segmentation")
+    assert (status, "Traceback" in text) == (1, False)
+    assert "segmentation.dataset.root: there is no folder data/cityscapes" in text
+    status, text = plan("--configfile", path, "--", "detection2d")
+    assert status == 0, text
+    assert jobs(text)["tables_detection2d"] == 1
+    assert not any("segmentation" in rule for rule in jobs(text))
 
 
 def test_paper_with_the_dataset_plans_every_run(plan, request, tmp_path):
@@ -73,14 +109,14 @@ def test_paper_with_the_dataset_plans_every_run(plan, request, tmp_path):
         settings["detection2d"]["dataset"]["root"] = str(tmp_path)
 
     path = write_suite(tmp_path, "paper", at_root, request.config.rootpath)
-    status, text = plan("--configfile", path)
+    status, text = plan("--configfile", path, "--", "detection2d")
     assert status == 0, text
     found = jobs(text)
     # Table 1's 14 rows; Table 6's grid for two methods, and uniform
     assert found["train"] == 14 + 2 * 5 * 4 + 1
     # Table 2: two methods, four scales, three more scales of images each
     assert found["predict"] == found["score"] == found["train"] + 2 * 4 * 3
-    assert found["weights_detection2d"] == found["split"] == 1
+    assert found["weights_detection2d"] == found["split_detection2d"] == 1
     # Table 1's, and one for each amplitude of the search
     assert found["prior"] == 1 + 5
     assert "world_detection2d" not in found
@@ -89,8 +125,8 @@ def test_paper_with_the_dataset_plans_every_run(plan, request, tmp_path):
 def test_cached_mode_trains_predicts_and_scores_nothing(plan):
     status, text = plan("--configfile", "config/study.yaml", "--config", "mode=cached")
     assert status == 0, text
-    shown = {"collect_detection2d", "tables_detection2d", "figures_detection2d", "all"}
-    assert set(jobs(text)) == shown
+    steps = ("collect", "tables", "figures")
+    assert set(jobs(text)) == {f"{step}_{task}" for step in steps for task in TASKS} | {"all"}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +134,10 @@ def test_cached_mode_trains_predicts_and_scores_nothing(plan):
     [
         (lambda s: s["detection2d"].update(epochs=3), "detection2d.epochs: there is no such key"),
         (lambda s: s["detection2d"].update(seeds="all"), "detection2d.seeds"),
-        (lambda s: s.pop("detection2d"), "no task: give the block of one, such as detection2d"),
+        (
+            lambda s: [s.pop(task) for task in TASKS],
+            "no task: give the block of one, such as detection2d",
+        ),
     ],
 )
 def test_wrong_settings_stop_with_one_message(plan, request, tmp_path, change, said):
@@ -120,7 +159,7 @@ def test_profiles_name_rules_that_there_are(plan, request, profile):
     assert status == 0, text
     assert named <= set(jobs(text))
     using_models = {
-        rule for rule in jobs(text) if rule.split("_")[0] in ("time", "cases", "stream")
+        rule for rule in jobs(text) if rule.split("_")[0] in ("time", "cases", "stream", "stage")
     }
     given = {word.partition(":")[0] for word in settings["set-resources"] if ":gpu=" in word}
     assert given == {"train", "predict"} | using_models
@@ -146,7 +185,8 @@ def test_settings_of_the_command_line_change_the_default_suite(plan):
     words = "detection2d={seeds: [0, 1], methods: {fovea: {scales: []}}}"
     status, text = plan("--config", words)
     assert status == 0, text
-    assert jobs(text)["train"] == 3 * 2
+    # and four of segmentation
+    assert jobs(text)["train"] == 3 * 2 + 4
 
 
 @pytest.mark.parametrize(

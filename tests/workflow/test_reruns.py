@@ -15,7 +15,7 @@ pytest.importorskip("snakemake")
 
 from lzu.experiments.suite import suite_type
 from lzu.tasks import TASKS
-from tests.workflow.finished import Finished, finish
+from tests.workflow.finished import finish
 
 SHOWN = {"collect": 1, "tables": 1, "figures": 1, "all": 1}
 """Tables and figures are made again."""
@@ -36,7 +36,8 @@ VALIDATION = {"world": 1, "check": 1, "prepare": 1, "predict": 20, "score": 20, 
 VALIDATION |= WITH_PRIOR | CASES | STREAM | TIME
 WEIGHTS = {"source": "x.pth", "sha256": "01234567" * 8}
 
-SMOKE: list[tuple[str, Any, dict[str, int]]] = [
+Rows = list[tuple[str, Any, dict[str, int]]]
+SMOKE: Rows = [
     ("mode", "cached", SHOWN),
     ("machine", "other", {"tables": 1, "figures": 1, "all": 1}),
     ("machine_name", "other", {}),
@@ -68,6 +69,9 @@ SMOKE: list[tuple[str, Any, dict[str, int]]] = [
     ("schedule.warmup_iterations", 1, SMOKE_ALL),
     ("schedule.clip_norm", 3, SMOKE_ALL),
     ("schedule.flip", 0.25, SMOKE_ALL),
+    ("schedule.iterations", {0.5: 3, 0.25: 3}, SMOKE_ALL),
+    ("schedule.power", 0.9, SMOKE_ALL),
+    ("schedule.final_rate", 0.001, SMOKE_ALL),
     ("schedule.checkpoint_every", 3, {}),
     ("adaptive.fwhm", 5, retrained(4, **ADAPTIVE)),
     ("adaptive.amplitude", 5, retrained(4, **ADAPTIVE)),
@@ -106,7 +110,7 @@ SMOKE: list[tuple[str, Any, dict[str, int]]] = [
 ]
 
 PAPER_ALL = retrained(55, 79, **CASES, **STREAM, **TIME)
-PAPER: list[tuple[str, Any, dict[str, int]]] = [
+PAPER: Rows = [
     ("dataset.image_check", "header", {"check": 2, "all": 1}),
     ("prior.fwhm", 5, retrained(4, 16, **WITH_PRIOR, **CASES, **TIME)),
     ("prior.amplitude", 3, retrained(5, 17, prior=1, **WITH_PRIOR, **CASES, **TIME)),
@@ -128,49 +132,135 @@ PAPER: list[tuple[str, Any, dict[str, int]]] = [
 ]
 
 
-def of_suite(name: str, table: list[tuple[str, Any, dict[str, int]]]) -> list[Any]:
-    return [pytest.param(name, key, value, jobs, id=f"{name}-{key}") for key, value, jobs in table]
+SEG_ALL = retrained(18, **TIME)
+SEG_STAGES = {"stage": 2}
+SEG_DATA = SEG_ALL | SEG_STAGES | {"prior": 1, "split": 1}
+BOTH = {"world": 2, "check": 2, "prepare": 2}
+LZU = 10
+# one seed a run, LDS and ES at one scale each
+SEGMENTATION: Rows = [
+    ("dataset.root", "elsewhere", SEG_DATA | BOTH),
+    ("dataset.native_size", [160, 256], SEG_DATA | BOTH),
+    ("dataset.crop", [96, 96], SEG_DATA | {"check": 2, "prepare": 2}),
+    ("dataset.image_check", "header", {"check": 2, "all": 1}),
+    ("dataset.synthetic.seed", 9, SEG_DATA | BOTH),
+    ("mini_validation.images", 3, SEG_ALL | SEG_STAGES | {"split": 1}),
+    ("mini_validation.split_seed", 3, SEG_ALL | SEG_STAGES | {"split": 1}),
+    ("mini_validation.evaluations", 3, SEG_ALL),
+    ("model.base", "mmseg::fcn/fcn_r50-d8_4xb2-80k_cityscapes-512x1024.py", SEG_ALL),
+    ("model.overrides.test_cfg", {"mode": "whole"}, SEG_ALL),
+    ("model.initial_weights", WEIGHTS, SEG_ALL | {"weights": 1}),
+    ("schedule.epochs", 4, SEG_ALL),
+    ("schedule.iterations", {0.25: 4, 0.5: 5}, retrained(6, **TIME)),
+    ("schedule.power", 1, SEG_ALL),
+    ("schedule.final_rate", 0, SEG_ALL),
+    ("schedule.batch", 2, SEG_ALL),
+    ("schedule.optimizer", {"type": "Adam"}, SEG_ALL),
+    ("schedule.warmup_iterations", 1, SEG_ALL),
+    ("schedule.clip_norm", 3, SEG_ALL),
+    ("schedule.flip", 0.25, SEG_ALL),
+    ("schedule.photometric", False, SEG_ALL),
+    ("schedule.class_weighting", 0.5, SEG_ALL),
+    ("schedule.checkpoint_every", 3, {}),
+    ("prior.lattice", [21, 33], retrained(10, prior=1, **TIME)),
+    ("prior.fwhm", 5, retrained(8, **TIME)),
+    ("prior.boundary", 5, retrained(8, prior=1, **TIME)),
+    ("prior.background", 5, retrained(8, prior=1, **TIME)),
+    ("prior.label_size", [64, 64], retrained(8, prior=1, **TIME)),
+    ("fixed.unzoom_at", "context", retrained(4, **TIME)),
+    ("learned.fwhm", 5, retrained(2, **TIME)),
+    ("learned.floor", 0.5, retrained(2, **TIME)),
+    ("learned.input_size", [37, 37], retrained(2, **TIME)),
+    ("learned.channels", 32, retrained(2, **TIME)),
+    ("learned.unzoom_at", "logits", retrained(2, **TIME)),
+    ("lds.fwhm", 5, retrained(2, **TIME)),
+    ("lds.input_size", [48, 48], retrained(2, **TIME)),
+    ("lds.channels", 16, retrained(2, **TIME)),
+    ("lds.edge_weight", 5, retrained(2, **TIME)),
+    ("lds.back_projection", "linear", retrained(2, **TIME)),
+    ("lds.slips", ["labels"], retrained(2, **TIME)),
+    ("es.lattice", 6, retrained(2, **SEG_STAGES, **TIME)),
+    ("es.alpha", 0.25, retrained(2, **SEG_STAGES, **TIME)),
+    ("es.slips", ["nodes"], retrained(2, **SEG_STAGES, **TIME)),
+    ("es.widen_factor", 0.5, retrained(2, **SEG_STAGES, **TIME)),
+    ("es.learning_rate", 0.5, retrained(2, **SEG_STAGES, **TIME)),
+    ("es.batch", 5, retrained(2, **SEG_STAGES, **TIME)),
+    ("es.iterations", 5, retrained(2, **SEG_STAGES, **TIME)),
+    ("es.back_projection", "nearest", retrained(2, **TIME)),
+    ("methods.lzu_fixed.learning_rate", 0.5, retrained(8, **TIME)),
+    ("methods.lzu_fixed.seeds", {0.5: [0, 1, 2, 3]}, retrained(4)),
+    ("methods.lzu_fixed.variants", [{"fwhm": 5}], retrained(4, **TIME)),
+    ("methods.lzu_fixed.scales", [0.25], SHOWN | TIME),
+    ("seeds", [0, 1, 2], retrained(9, stage=1)),
+    ("timing.warmup", 2, TIME | SHOWN),
+    ("timing.rounds", 7, TIME | SHOWN),
+]
+
+DETECTION = "detection2d"
+TABLES: dict[tuple[str, str], Rows] = {
+    ("smoke", DETECTION): SMOKE,
+    ("paper", DETECTION): PAPER,
+    ("smoke", "segmentation"): SEGMENTATION,
+}
+"""(suite, task), alone in that suite -> what its settings make stale."""
+
+
+def all_rows() -> list[Any]:
+    return [
+        pytest.param((suite, task), key, value, jobs, id=f"{suite}-{task}-{key}")
+        for (suite, task), table in TABLES.items()
+        for key, value, jobs in table
+    ]
 
 
 @pytest.fixture(scope="module")
-def planned(request, tmp_path_factory) -> dict[tuple[str, str], dict[str, int]]:
-    """(suite, key) -> rule -> jobs, for every row of the tables; all dry runs at once."""
+def planned(request, tmp_path_factory) -> dict[tuple[tuple[str, str], str], dict[str, int]]:
+    """((suite, task), key) -> rule -> jobs, for every row of the tables; all dry runs at once."""
     root = request.config.rootpath
-    tables = {"smoke": SMOKE, "paper": PAPER}
-    done = {name: finish(root, tmp_path_factory.mktemp(name) / "w", name) for name in tables}
+    done = {
+        (suite, task): finish(root, tmp_path_factory.mktemp(suite) / "w", suite, task)
+        for suite, task in TABLES
+    }
 
-    def plan(job: tuple[str, str, Any]) -> dict[str, int]:
-        name, key, value = job
-        return done[name].planned(full(done[name], key), value)
+    def plan(job: tuple[tuple[str, str], str, Any]) -> dict[str, int]:
+        of, key, value = job
+        return done[of].planned(full(of[1], key), value)
 
-    rows = [(name, key, value) for name, table in tables.items() for key, value, _ in table]
+    rows = [(of, key, value) for of, table in TABLES.items() for key, value, _ in table]
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(plan, rows))
     return {
-        (name, key): {rule.removesuffix("_detection2d"): n for rule, n in jobs.items()}
-        for (name, key, _), jobs in zip(rows, found, strict=True)
+        (of, key): {rule.removesuffix(f"_{of[1]}"): n for rule, n in jobs.items()}
+        for (of, key, _), jobs in zip(rows, found, strict=True)
     }
 
 
-def full(finished: Finished, key: str) -> str:
+def full(task: str, key: str) -> str:
     """A key of the task's block, or of the suite itself."""
     own = key.partition(".")[0] in ("mode", "machine", "machine_name", "reuse")
-    return key if own else f"detection2d.{key}"
+    return key if own else f"{task}.{key}"
 
 
-@pytest.mark.parametrize(
-    ("suite", "key", "value", "expected"), [*of_suite("smoke", SMOKE), *of_suite("paper", PAPER)]
-)
-def test_a_setting_reruns_what_reads_it_and_no_more(planned, suite, key, value, expected):
-    assert planned[suite, key] == expected
+@pytest.mark.parametrize(("of", "key", "value", "expected"), all_rows())
+def test_a_setting_reruns_what_reads_it_and_no_more(planned, of, key, value, expected):
+    assert planned[of, key] == expected
 
 
-def test_every_key_is_in_the_table():
-    """A new setting must say what it reruns."""
-    listed = {key for key, _, _ in SMOKE}
-    block = TASKS["detection2d"].settings
+def listed(task: str) -> set[str]:
+    """The keys that the smoke suite's table of a task has."""
+    return {key for key, _, _ in TABLES["smoke", task]}
+
+
+def test_every_key_of_a_suite_is_in_a_table():
     keys = {key for key in suite_type(TASKS).model_fields if key not in ("suite", *TASKS)}
-    for name, field in block.model_fields.items():
+    assert keys <= listed(DETECTION)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_key_is_in_the_table(task):
+    """A new setting must say what it reruns."""
+    keys = set()
+    for name, field in TASKS[task].settings.model_fields.items():
         types = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ()))]
         inner = next((t for t in types if isinstance(t, type) and issubclass(t, BaseModel)), None)
         if name == "methods":
@@ -183,8 +273,8 @@ def test_every_key_is_in_the_table():
     parts = {"dataset.synthetic": "dataset.synthetic.seed", "model.overrides": "model.overrides."}
     missing = [
         key
-        for key in sorted(keys - listed)
-        if not any(one.startswith(parts.get(key, key)) for one in listed)
+        for key in sorted(keys - listed(task))
+        if not any(one.startswith(parts.get(key, key)) for one in listed(task))
     ]
     assert missing == []
 

@@ -45,26 +45,47 @@ def checked():
         sys.exit(f"lzu: {error}")
 
 
-def checked_root(context):
-    """Stop before planning if real data is not where the suite says, or a world cannot be there."""
+def missing_root(context):
+    """What to say of a task whose real data is not where the suite says; None if it is there.
+
+    Stops before planning if a world cannot be there."""
     dataset, about = context.settings.dataset, context.task.dataset
     if dataset.synthetic is not None and set(dataset.root) & set("{}"):
         sys.exit(
             f"lzu: {context.task.name}.dataset.root: {dataset.root} has braces, which Snakemake "
             "takes for wildcards in what it writes; choose a folder without"
         )
-    if dataset.synthetic is None and not Path(dataset.root).is_dir():
-        sys.exit(
-            f"lzu: {context.task.name}.dataset.root: there is no folder {dataset.root}. For "
-            f"{about.label}, {about.where}; or set the key to where they are."
-        )
+    if dataset.synthetic is not None or Path(dataset.root).is_dir():
+        return None
+    return (
+        f"lzu: {context.task.name}.dataset.root: there is no folder {dataset.root}. For "
+        f"{about.label}, {about.where}; or set the key to where they are."
+    )
+
+
+def stop_for(messages):
+    """An input that stops what needs it, with these messages: of a rule that is not asked for,
+    Snakemake does not look at it."""
+
+    def stop(wildcards):
+        print("\n".join(messages), file=sys.stderr, flush=True)
+        # Nothing has been started or locked. An exception would be shown with a traceback.
+        os._exit(1)
+
+    return stop
 
 
 SUITE, CONTEXTS = checked()
 COMPUTE = SUITE.mode == "compute"
+# Tasks whose data is not there: what to say to who asks for them. The others can run.
+ABSENT = {}
 if COMPUTE:
-    for context in CONTEXTS.values():
-        checked_root(context)
+    found = {name: missing_root(context) for name, context in CONTEXTS.items()}
+    ABSENT = {name: message for name, message in found.items() if message}
+    if len(ABSENT) == len(CONTEXTS):
+        sys.exit("\n".join(ABSENT.values()))
+    others = [name for name in CONTEXTS if name not in ABSENT]
+    CONTEXTS = {name: CONTEXTS[name] for name in others}
 ROOT = next(iter(CONTEXTS.values())).paths.root
 # As results do, logs of what is made of kept results stay apart.
 LOGS = f"logs/{SUITE.suite}" if COMPUTE else f"logs/{SUITE.suite}/cached"
@@ -356,20 +377,22 @@ def planned(name):
     return [SUITE.mode, *(str(run.path) for run in CONTEXTS[name].runs)]
 
 
-# The checks of raw data too, because nothing waits for one that is there.
-CHECKED = [
-    context.paths.findings(part) for context in COMPUTED.values() for part in ("train", "val")
-]
-# Scores and timings too, though the tables imply them: Snakemake does not make a missing file anew
-# while what was made from it is there.
-TARGETS = [
-    *CHECKED,
-    *(p.path for name in CONTEXTS for p in PRODUCTS[name] if p.step in ("tables", "figures")),
-    *(file for name in CONTEXTS for file in results(name)),
-    *(
-        file
-        for name in COMPUTED
-        for picture in pictured(name)
-        for file in picture.files(COMPUTED[name])
-    ),
-]
+def targets(name):
+    """All that a suite makes of a task.
+
+    The checks of raw data too, because nothing waits for one that is there; scores and timings,
+    though the tables imply them: Snakemake does not make a missing file anew while what was made
+    from it is there."""
+    context = CONTEXTS[name]
+    found = [p.path for p in PRODUCTS[name] if p.step in ("tables", "figures")]
+    found += results(name)
+    if name in COMPUTED:
+        found += [context.paths.findings(part) for part in ("train", "val")]
+        found += [file for picture in pictured(name) for file in picture.files(context)]
+    return found
+
+
+TARGETS = [file for name in CONTEXTS for file in targets(name)]
+if ABSENT:
+    hint = f"Without: the same command with `-- {' '.join(CONTEXTS)}` at its end."
+    TARGETS.append(stop_for([*ABSENT.values(), hint]))
