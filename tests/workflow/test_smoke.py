@@ -24,7 +24,7 @@ SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
 
 def read_metrics(path):
-    return read_metrics_of(path, TASKS["detection2d"])
+    return read_metrics_of(path, TASKS[read_json(path)["run"]["task"]])
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,8 @@ def smoke(folder, snakemake):
 
 
 def test_every_result_file_passes_its_schema(smoke):
-    metrics = sorted(smoke.glob("runs/**/metrics.json"))
-    timings = sorted(smoke.glob("timing/**/*.json"))
+    metrics = sorted(smoke.glob("runs/detection2d/**/metrics.json"))
+    timings = sorted(smoke.glob("timing/detection2d/**/*.json"))
     # Table 1: two methods at two scales, four at one, two seeds; Table 2: two methods at two scales
     # from another than 1x; Table 6: a corner of 2x2 for two methods, and uniform.
     assert len(metrics) == 2 * (2 * 2 + 4) + 2 * 2 + (2 * 4 + 1)
@@ -87,7 +87,7 @@ def test_every_result_file_passes_its_schema(smoke):
 
 
 def test_tables_and_figures_are_made(smoke):
-    metrics = smoke.glob("runs/**/metrics.json")
+    metrics = smoke.glob("runs/detection2d/**/metrics.json")
     table = (smoke / "tables" / "table1.txt").read_text()
     assert "published" in table
     assert "measured" in table
@@ -160,12 +160,60 @@ def test_pictures_of_frames_are_made(smoke):
         assert path.stat().st_size > 10_000
 
 
+def test_segmentation_is_scored_timed_and_told_of(smoke):
+    metrics = sorted(smoke.glob("runs/segmentation/**/metrics.json"))
+    # two methods at two scales, one of them with two seeds, and three methods at one
+    assert len(metrics) == 2 * 3 + 3
+    contents = [read_metrics(path) for path in metrics]
+    assert {c["dataset"]["source"] for c in contents} == {"synthetic"}
+    for content in contents:
+        by_class = [v for k, v in content["metrics"].items() if k.startswith("IoU_")]
+        known = [value for value in by_class if value is not None]
+        assert len(by_class) == 19
+        assert content["metrics"]["mIoU"] == pytest.approx(sum(known) / len(known), abs=1e-3)
+        assert content["metrics"]["mIoU_intrinsic"] > content["metrics"]["mIoU"]
+        assert ("stage" in content["provenance"]) == (content["run"]["method"] == "es")
+        assert ("prior" in content["provenance"]) == (content["run"]["method"] == "lzu_fixed")
+    macs = {}
+    for path in smoke.glob("timing/segmentation/**/1-0.25.json"):
+        timing = read_timing(path)
+        macs[timing["run"]["method"]] = timing["shapes"]["gmac"]
+    # the networks of LDS, ES and learned saliency are counted, and to warp is no product
+    assert set(macs) == set(TASKS["segmentation"].settings.offered)
+    assert min(macs["lds"], macs["es"], macs["lzu_learned"]) > macs["uniform"] == macs["lzu_fixed"]
+
+
+def test_tables_3_and_4_have_no_gap_in_what_is_planned(smoke):
+    for name, planned in (("table3", 7), ("table4", 4), ("segmentation_spaces", 7)):
+        rows = list(csv.DictReader((smoke / "tables" / f"{name}.csv").open()))
+        assert sum(bool(row["mIoU_measured"]) for row in rows) == planned
+        text = (smoke / "tables" / f"{name}.txt").read_text()
+        assert "no metrics.json" not in text
+        for form in ("md", "tex"):
+            assert (smoke / "tables" / f"{name}.{form}").stat().st_size > 100
+    assert "LDS" in (smoke / "tables" / "table4.txt").read_text()
+    figures = smoke / "figures" / "segmentation"
+    for name in ("figure7", "figure7_end_to_end", "iso_latency", "iso_flops", "distance_bins"):
+        assert (figures / f"{name}.png").stat().st_size > 10_000
+
+
+def test_es_is_trained_on_its_sampler_and_the_record_tells_of_the_choice(smoke):
+    record = read_json(next(smoke.glob("stages/segmentation/es_sampler/*/seed0.json")))
+    assert record["stage"] == "es_sampler"
+    assert record["trained_on"]["split"] == "mini_train"
+    training = read_json(smoke / "runs/segmentation/es/1-0.25/seed0/train.json")
+    assert [one["iteration"] for one in training["evaluations"]] == [2, 4]
+    assert training["chosen"] in training["evaluations"]
+    split = read_json(smoke / "data" / "cityscapes" / "mini_split.json")
+    assert split["mini_val"]["images"] == split["wanted"] == 2
+
+
 def test_a_second_run_has_nothing_to_do(smoke, snakemake):
     assert "Nothing to be done" in snakemake()
 
 
 def test_deleting_metrics_rescores_and_does_not_retrain(smoke, snakemake):
-    path = next(smoke.glob("runs/**/metrics.json"))
+    path = next(smoke.glob("runs/detection2d/**/metrics.json"))
     before = read_metrics(path)["metrics"]
     path.unlink()
     planned = jobs(snakemake("-n"))
@@ -189,7 +237,7 @@ def test_rewritten_equal_data_trains_and_predicts_nothing(folder, smoke, snakema
     target = (run / "metrics.json").relative_to(folder)
     again = ("--forcerun", "prepare", "--", target)
     planned = jobs(snakemake("-n", *again))
-    assert planned["prepare"] == 2
+    assert planned["prepare"] == 4
     assert planned["train"] == planned["predict"] == 1
     snakemake(*again)
     assert {name: (run / name).read_bytes() for name in names} == before
@@ -216,7 +264,7 @@ def test_a_missing_result_is_made_even_if_settings_changed(request, smoke, snake
     path = tmp_path / "smoke.yaml"
     text = (request.config.rootpath / "config" / "smoke.yaml").read_text()
     path.write_text(text.replace("rounds: 5", "rounds: 6"))
-    metrics = next(smoke.glob("runs/**/metrics.json"))
+    metrics = next(smoke.glob("runs/detection2d/**/metrics.json"))
     kept = metrics.read_bytes()
     metrics.unlink()
     try:
