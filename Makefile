@@ -41,7 +41,7 @@ lint: env  ## formatters, linters, types, and drift of what is written by script
 test: env lint  ## linters and tests, the smoke workflow from nothing among them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-bench: env  ## measure the warps against what users have now; see benchmarks/
+bench: env  ## measure warps, training and back-projection; see benchmarks/
 	$(BIN)/python -m pytest benchmarks $(BENCH_ARGS)
 
 clean:  ## remove the environments, logs and caches; results stay

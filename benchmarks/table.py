@@ -33,11 +33,9 @@ def benchmark_table(value: Mapping[str, Any]) -> str:
 
 def _lines_of_device(benchmarks: list[dict[str, Any]], device: str) -> Iterator[str]:
     of_device = [part for part in benchmarks if part["extra_info"]["device"] == device]
-    first = of_device[0]["extra_info"]
-    yield (
-        f"on {device}, with {first['threads']} CPU threads; "
-        f"copies {first['copy_gb_per_s']:.3g} GB/s"
-    )
+    cases = [part["extra_info"] for part in of_device]
+    threads = " or ".join(map(str, sorted({case["threads"] for case in cases})))
+    yield f"on {device}, with {threads} CPU threads; copies {cases[0]['copy_gb_per_s']:.3g} GB/s"
     rows = [HEADINGS, *(_row(part["extra_info"], part["stats"]) for part in of_device)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -34,11 +34,13 @@ Key = tuple[Run, str]
 class Timed:
     """What a task's `operations` step gives of one model.
 
-    `operations` has one for each of `SAMPLES`; `shapes` are the sizes that their time depends on.
+    `operations` has one for each of `SAMPLES`; `shapes` are the sizes that their time depends on;
+    `reads` are the image and the maps that what is added is given.
     """
 
     operations: dict[str, Operation]
     shapes: dict[str, Any]
+    reads: list[torch.Tensor]
 
 
 def time_task(context: Context) -> None:

@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-MODULES = ("test_gpu", "test_inverse", "test_training", "test_warp")
+MODULES = ("test_backprojection", "test_gpu", "test_inverse", "test_training", "test_warp")
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -208,6 +208,11 @@ def test_the_table_says_what_was_met(value):
     assert table.count("where the time of") == 2
 
 
+def test_the_table_says_with_how_many_threads_the_cases_ran(value):
+    some = edited(value, ("benchmarks", 2, "extra_info", "threads"), 1)
+    assert "on cpu, with 1 or 2 CPU threads; " in benchmark_table(some)
+
+
 def test_devices_have_a_table_each(value):
     both = edited(value, ("benchmarks", 0, "extra_info", "device"), "cuda")
     _, cpu, cuda, *_ = benchmark_table(both).split("\n\n")

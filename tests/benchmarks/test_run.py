@@ -75,17 +75,22 @@ def test_without_the_openmmlab_packages_training_is_skipped_and_says_why():
 
 
 @pytest.mark.slow
-def test_training_iterations_are_measured_against_uniform(tmp_path):
+@pytest.mark.parametrize(
+    ("cases", "images"),
+    [("training_throughput", [4, 3, 400, 640]), ("segmenter_iteration", [8, 3, 256, 256])],
+)
+def test_training_iterations_are_measured_against_uniform(tmp_path, cases, images):
     pytest.importorskip("mmdet")
+    pytest.importorskip("mmseg")
     path = tmp_path / "training.json"
-    options = ("-k", "training_throughput and lzu_fixed", "--rounds", "6")
+    options = ("-k", f"{cases} and lzu_fixed", "--rounds", "6")
     done = bench("benchmarks", *options, "--benchmark-json", path)
     assert done.returncode == 0, done.stdout + done.stderr
     (benchmark,) = read_benchmarks(path)["benchmarks"]
     case = benchmark["extra_info"]
     baseline = case["baseline"]
     assert (baseline["name"], baseline["comparison"]) == ("uniform", "speedup")
-    assert case["shapes"]["images"] == [4, 3, 400, 640]
+    assert case["shapes"]["images"] == images
     assert [(t["quantity"], t["bound"]) for t in case["targets"]] == [("speedup", 0.95)]
     # a factor of two either way would be a mistake of the benchmark
     assert 0.5 < baseline["ratio"] < 2

@@ -34,7 +34,7 @@ def operations(context, run, model):
 
         return call
 
-    return Timed({name: operation(name) for name in SAMPLES}, {"of": run.method})
+    return Timed({name: operation(name) for name in SAMPLES}, {"of": run.method}, [])
 
 
 @pytest.fixture

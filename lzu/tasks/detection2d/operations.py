@@ -84,7 +84,7 @@ def operations(context: Context, run: Run, model: Any) -> Timed:
         "end_to_end": whole(own),
         "end_to_end_baseline": whole(uniform),
     }
-    return Timed(timed, _shapes(model, run, len(previous)))
+    return Timed(timed, _shapes(model, run, len(previous)), [image, *levels])
 
 
 def _unwarping(model: Any, features: Any, samples: Any) -> Callable[[Any], Any]:

@@ -6,6 +6,7 @@ which the uniform network's resizing is a part of both. A fixed warp and its gri
 once, before the rounds.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from lzu.experiments.run import Run
 from lzu.models.resamplers import UniformResampler
 from lzu.tasks.segmentation.build import listed
 from lzu.tasks.segmentation.model import context_end, levels_of
-from lzu.tasks.segmentation.sampling import Uniform, whole
+from lzu.tasks.segmentation.sampling import Uniform, View, whole
 
 
 def operations(context: Context, run: Run, model: Any) -> Timed:
@@ -30,27 +31,19 @@ def operations(context: Context, run: Run, model: Any) -> Timed:
     """
     data = model.data_preprocessor(pseudo_collate([listed(context, run.split("val"))[0]]))
     image = data["inputs"]
-    own, place = model.sampler, model.unzoom_at
+    own = model.sampler
     uniform = Uniform(UniformResampler(model.network)).to(image.device)
     level = levels_of([model.decode_head])
     view, plain = own(image.float()), uniform(image.float())
     maps = model.features(plain, level)
     logits = model.logits(plain, maps)
-
-    inside = _in_head(model, maps[level[0]])
+    given, follow = _following(model, view, maps, logits)
 
     def network() -> Any:
         return model.logits(plain, model.features(plain, level))
 
     def added() -> Any:
-        view = own(image.float())
-        if view.unzoom is None:
-            return whole(view, logits, model.frame)
-        if view.unzoom.warp is None:
-            return view.pixels
-        if place == "backbone":
-            return model.unzoomed(view, maps, level)
-        return model.unzoomed_in_head(view, inside, model.decode_head.in_index)
+        return follow(own(image.float()))
 
     def complete(sampler: Any) -> Operation:
         def operation() -> Any:
@@ -68,7 +61,24 @@ def operations(context: Context, run: Run, model: Any) -> Timed:
         "end_to_end": complete(own),
         "end_to_end_baseline": complete(uniform),
     }
-    return Timed(timed, _shapes(model, view, maps, gmac(complete(own))))
+    return Timed(timed, _shapes(model, view, maps, gmac(complete(own))), [image, *given])
+
+
+def _following(
+    model: Any, view: View, maps: list[torch.Tensor], logits: torch.Tensor
+) -> tuple[list[torch.Tensor], Callable[[View], Any]]:
+    """What a method does once it has sampled, with the maps or logits that it is given."""
+    if view.unzoom is None:
+        return [logits], lambda view: whole(view, logits, model.frame)
+    if view.unzoom.warp is None:
+        return [], lambda view: view.pixels
+    level = levels_of([model.decode_head])
+    if model.unzoom_at == "backbone":
+        taken = [maps[index] for index in level]
+        return taken, lambda view: model.unzoomed(view, maps, level)
+    inside = _in_head(model, maps[level[0]])
+    place = model.decode_head.in_index
+    return [inside], lambda view: model.unzoomed_in_head(view, inside, place)
 
 
 def _in_head(model: Any, map_: torch.Tensor) -> torch.Tensor:
