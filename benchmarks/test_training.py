@@ -2,10 +2,10 @@
 
 An iteration is all that a training does: it loads and transforms a batch of images of our world,
 goes forward and backward, and takes the optimiser's step. Every method and its baseline are given
-the same draws. The weights are not trained, which changes no operation's size. Of what is found
-with them depend how many detections the cascade makes saliency of, so it is given the most it may
-have; and how many pixels of a prediction that ES sends back lie between two classes
-(`test_backprojection` has predictions as a trained network makes them).
+the same draws. The weights are not trained, which changes no operation's size. Two things depend on
+them: how many detections the cascade makes saliency of, so it is given the most it may have; and
+how many pixels of a prediction lie between two classes, which ES's way back takes longer for
+(`test_backprojection` has a prediction with regions).
 
 Training is the demo suite's. What a method adds is also measured beside the paper suite's network,
 of whose time the paper tells the share for detection.
