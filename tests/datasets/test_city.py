@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from lzu.datasets.cityscapes.balance import TRAIN_SHARES
 from lzu.datasets.cityscapes.classes import CLASSES, IDS, TO_TRAIN_ID
 from lzu.datasets.synthetic import WorldConfig
 from lzu.datasets.synthetic.palette import SLOTS
@@ -16,13 +17,6 @@ CITY = WorldConfig(
     width=256, height=128, horizontal_fov_deg=50, scenery="city", seed=7,
     train_sequences=30, frames_per_sequence=2, frame_interval_s=4.0,
 )  # fmt: skip
-SHARES = {
-    "road": 36.9, "sidewalk": 6.1, "building": 22.8, "wall": 0.66, "fence": 0.88, "pole": 1.23,
-    "traffic light": 0.21, "traffic sign": 0.55, "vegetation": 15.9, "terrain": 1.16, "sky": 4.0,
-    "person": 1.22, "rider": 0.135, "car": 7.0, "truck": 0.27, "bus": 0.235, "train": 0.233,
-    "motorcycle": 0.099, "bicycle": 0.41,
-}  # fmt: skip
-"""Percent of the counted pixels of Cityscapes' training set, roughly."""
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +41,8 @@ def shares(label_maps):
 @pytest.mark.parametrize("name", CLASSES)
 def test_shares_of_the_classes_are_like_those_of_cityscapes(shares, name):
     """Within a factor of 2.5; of what is rare, a few vehicles make the difference: of 5."""
-    factor = 2.5 if SHARES[name] >= 1 else 5
-    assert SHARES[name] / factor < shares[name] < SHARES[name] * factor
+    factor = 2.5 if TRAIN_SHARES[name] >= 1 else 5
+    assert TRAIN_SHARES[name] / factor < shares[name] < TRAIN_SHARES[name] * factor
 
 
 def test_frequent_classes_keep_their_order(shares):

@@ -108,3 +108,8 @@ COLOURS: NDArray[np.uint8] = np.zeros((256, 3), np.uint8)
 for _label in LABELS:
     COLOURS[_label.id % 256] = _label.colour
 COLOURS.flags.writeable = False
+
+TRAIN_ID_COLOURS: NDArray[np.uint8] = np.zeros((256, 3), np.uint8)
+"""(256, 3) red, green and blue of a trainId; black of what does not count."""
+TRAIN_ID_COLOURS[: len(CLASSES)] = [label.colour for label in _COUNTED]
+TRAIN_ID_COLOURS.flags.writeable = False

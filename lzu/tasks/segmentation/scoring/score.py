@@ -1,6 +1,5 @@
 """Scores of a run's predictions on Cityscapes (no torch, no mm*)."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from lzu.tasks.segmentation.scoring.boundary import (
 )
 from lzu.tasks.segmentation.scoring.confusion import CLASS_COUNT, iou, mean_iou
 from lzu.tasks.segmentation.scoring.maps import unpack_map
+from lzu.tasks.segmentation.scoring.predictions import matched
 
 CITIES = 10
 """So many cities make the units of the jackknife; with fewer, it is over sequences."""
@@ -80,7 +80,7 @@ def measure(
         UserError: an image has no prediction, or several; a prediction is of another image, or is
             damaged; a label image cannot be read.
     """
-    by_id = _matched(images, predictions, source)
+    by_id = matched(images, predictions, source)
     full, boundary = [], []
     by_distance = np.zeros((len(LOWER_EDGES), CLASS_COUNT, CLASS_COUNT), np.int64)
     labels = stream_train_ids(root, [image["label"] for image in images], crop=crop)
@@ -96,31 +96,6 @@ def measure(
         for space in GIVEN
     }
     return Found({"full": np.array(full), **given}, np.array(boundary), by_distance)
-
-
-def _matched(
-    images: Sequence[dict[str, Any]], predictions: Sequence[dict[str, Any]], source: Path
-) -> dict[str, dict[str, Any]]:
-    """Image's id -> its prediction, if each has one."""
-    wanted = {image["id"] for image in images}
-    times = Counter(str(record.get("id")) for record in predictions)
-    problems = {
-        "without a prediction": wanted - times.keys(),
-        "that the listing does not have": times.keys() - wanted,
-        "predicted more than once": {name for name, count in times.items() if count > 1},
-    }
-    said = [
-        f"{len(names)} image{'s' if len(names) > 1 else ''} {what} ({_some(names)})"
-        for what, names in problems.items()
-        if names
-    ]
-    if said:
-        raise UserError(f"{source}: {'; '.join(said)}; predict again")
-    return {record["id"]: record for record in predictions}
-
-
-def _some(names: set[str], most: int = 3) -> str:
-    return ", ".join(sorted(names)[:most]) + (", ..." if len(names) > most else "")
 
 
 def _given(record: dict[str, Any], space: str, source: Path) -> NDArray[np.int64]:
