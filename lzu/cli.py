@@ -128,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--count", type=whole, help="gains to show, and losses")
     sub.add_argument("--least", type=whole, help="boxes or classes that an image must have")
     sub.add_argument("--score", type=share, help="show detections from it on")
+    verb("accuracy-map", _accuracy_map, "draw where methods beat uniform, by place (Figure 11)")
     sub = verb("stream", _stream, "follow a run online through a video", of_run=True)
     sub.add_argument("--sequence", help="sid or name (default: the suite's)")
     sub.add_argument(
@@ -322,6 +323,14 @@ def _cases(options: Options) -> None:
     with gpus_for(1):
         chosen = _given(count=options.count, least=options.least, score=options.score)
         context.task.step("cases")(context, run, **chosen)
+
+
+def _accuracy_map(options: Options) -> None:
+    from lzu.engine.devices import gpus_for
+
+    context = _context(options)
+    with gpus_for(1):
+        context.task.step("accuracy_map")(context)
 
 
 def _stream(options: Options) -> None:

@@ -155,6 +155,10 @@ class TaskPaths:
         """The images where a run gains and loses most against uniform (Figure 6)."""
         return self.figures / f"figure6_{flat(run)}.png"
 
+    def accuracy_picture(self, run: Run) -> Path:
+        """Where methods are more accurate than uniform, at a run's scales (Figure 11)."""
+        return self.figures / f"figure11_{run.from_scale:g}-{run.to_scale:g}.png"
+
     def stream(self, run: Run, sequence: int | str) -> Path:
         """What `run` saw and found, frame by frame, in a validation sequence (its sid or name)."""
         # A name may hold anything, a path out of this folder among it.

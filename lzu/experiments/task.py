@@ -69,10 +69,11 @@ class Picture:
         category: in the report.
         files: context -> file -> its caption's name in workflow/report/ (None: the report does not
             show it); empty: the suite has no such picture.
-        runs: context -> the runs whose trained weights it needs; it is drawn of the first.
+        runs: context -> the runs whose trained weights it needs.
         predicted: context -> those whose predictions it needs.
         params: context -> the settings that it reads.
         prior: whether it shows the task's prior.
+        of_run: whether it is drawn of the first of its `runs`, if it has any; else of the task.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Picture:
     predicted: "Callable[[Context], tuple[Run, ...]]" = lambda context: ()
     params: "Callable[[Context], Any]" = lambda context: None
     prior: bool = False
+    of_run: bool = True
 
 
 @dataclass(frozen=True)

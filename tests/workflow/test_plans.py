@@ -158,9 +158,8 @@ def test_profiles_name_rules_that_there_are(plan, request, profile):
     status, text = plan()
     assert status == 0, text
     assert named <= set(jobs(text))
-    using_models = {
-        rule for rule in jobs(text) if rule.split("_")[0] in ("time", "cases", "stream", "stage")
-    }
+    models = ("time", "cases", "stream", "stage", "accuracy")
+    using_models = {rule for rule in jobs(text) if rule.split("_")[0] in models}
     given = {word.partition(":")[0] for word in settings["set-resources"] if ":gpu=" in word}
     assert given == {"train", "predict"} | using_models
 

@@ -132,9 +132,13 @@ PAPER: Rows = [
 ]
 
 
-SEG_ALL = retrained(9, **TIME)
+SEG_PRIOR = {"draw_prior": 1, "picture": 1}
+# at 0.25 every method's accuracy is mapped, and LZU's cases are shown
+MAP = {"accuracy_map": 1}
+SHOWN_025 = CASES | MAP
+SEG_ALL = retrained(9, **TIME, **SHOWN_025)
 SEG_STAGES = {"stage": 1}
-SEG_DATA = SEG_ALL | SEG_STAGES | {"prior": 1, "split": 1}
+SEG_DATA = SEG_ALL | SEG_STAGES | SEG_PRIOR | {"prior": 1, "split": 1}
 BOTH = {"world": 2, "check": 2, "prepare": 2}
 # of two methods two seeds at 0.25
 SEGMENTATION: Rows = [
@@ -161,36 +165,36 @@ SEGMENTATION: Rows = [
     ("schedule.photometric", False, SEG_ALL),
     ("schedule.class_weighting", 0.5, SEG_ALL),
     ("schedule.checkpoint_every", 3, {}),
-    ("prior.lattice", [21, 33], retrained(4, prior=1, **TIME)),
-    ("prior.fwhm", 5, retrained(3, **TIME)),
-    ("prior.boundary", 5, retrained(3, prior=1, **TIME)),
-    ("prior.background", 5, retrained(3, prior=1, **TIME)),
-    ("prior.label_size", [64, 64], retrained(3, prior=1, **TIME)),
-    ("fixed.unzoom_at", "context", retrained(3, **TIME)),
-    ("learned.fwhm", 5, retrained(1, **TIME)),
-    ("learned.floor", 0.5, retrained(1, **TIME)),
-    ("learned.input_size", [37, 37], retrained(1, **TIME)),
-    ("learned.channels", 32, retrained(1, **TIME)),
-    ("learned.unzoom_at", "logits", retrained(1, **TIME)),
-    ("lds.fwhm", 5, retrained(1, **TIME)),
-    ("lds.input_size", [48, 48], retrained(1, **TIME)),
-    ("lds.channels", 16, retrained(1, **TIME)),
-    ("lds.edge_weight", 5, retrained(1, **TIME)),
-    ("lds.back_projection", "linear", retrained(1, **TIME)),
-    ("lds.slips", ["labels"], retrained(1, **TIME)),
-    ("es.lattice", 6, retrained(1, **SEG_STAGES, **TIME)),
-    ("es.alpha", 0.25, retrained(1, **SEG_STAGES, **TIME)),
-    ("es.slips", ["nodes"], retrained(1, **SEG_STAGES, **TIME)),
-    ("es.widen_factor", 0.5, retrained(1, **SEG_STAGES, **TIME)),
-    ("es.learning_rate", 0.5, retrained(1, **SEG_STAGES, **TIME)),
-    ("es.batch", 5, retrained(1, **SEG_STAGES, **TIME)),
-    ("es.iterations", 5, retrained(1, **SEG_STAGES, **TIME)),
-    ("es.back_projection", "nearest", retrained(1, **TIME)),
-    ("methods.lzu_fixed.learning_rate", 0.5, retrained(3, **TIME)),
+    ("prior.lattice", [21, 33], retrained(4, prior=1, **TIME, **SHOWN_025, **SEG_PRIOR)),
+    ("prior.fwhm", 5, retrained(3, **TIME, **SHOWN_025, **SEG_PRIOR)),
+    ("prior.boundary", 5, retrained(3, prior=1, **TIME, **SHOWN_025, **SEG_PRIOR)),
+    ("prior.background", 5, retrained(3, prior=1, **TIME, **SHOWN_025, **SEG_PRIOR)),
+    ("prior.label_size", [64, 64], retrained(3, prior=1, **TIME, **SHOWN_025, **SEG_PRIOR)),
+    ("fixed.unzoom_at", "context", retrained(3, **TIME, **SHOWN_025)),
+    ("learned.fwhm", 5, retrained(1, **TIME, **MAP)),
+    ("learned.floor", 0.5, retrained(1, **TIME, **MAP)),
+    ("learned.input_size", [37, 37], retrained(1, **TIME, **MAP)),
+    ("learned.channels", 32, retrained(1, **TIME, **MAP)),
+    ("learned.unzoom_at", "logits", retrained(1, **TIME, **MAP)),
+    ("lds.fwhm", 5, retrained(1, **TIME, **MAP)),
+    ("lds.input_size", [48, 48], retrained(1, **TIME, **MAP)),
+    ("lds.channels", 16, retrained(1, **TIME, **MAP)),
+    ("lds.edge_weight", 5, retrained(1, **TIME, **MAP)),
+    ("lds.back_projection", "linear", retrained(1, **TIME, **MAP)),
+    ("lds.slips", ["labels"], retrained(1, **TIME, **MAP)),
+    ("es.lattice", 6, retrained(1, **SEG_STAGES, **TIME, **MAP)),
+    ("es.alpha", 0.25, retrained(1, **SEG_STAGES, **TIME, **MAP)),
+    ("es.slips", ["nodes"], retrained(1, **SEG_STAGES, **TIME, **MAP)),
+    ("es.widen_factor", 0.5, retrained(1, **SEG_STAGES, **TIME, **MAP)),
+    ("es.learning_rate", 0.5, retrained(1, **SEG_STAGES, **TIME, **MAP)),
+    ("es.batch", 5, retrained(1, **SEG_STAGES, **TIME, **MAP)),
+    ("es.iterations", 5, retrained(1, **SEG_STAGES, **TIME, **MAP)),
+    ("es.back_projection", "nearest", retrained(1, **TIME, **MAP)),
+    ("methods.lzu_fixed.learning_rate", 0.5, retrained(3, **TIME, **SHOWN_025)),
     ("methods.lzu_fixed.seeds", {0.25: [0, 1, 2]}, retrained(1)),
     ("methods.lzu_fixed.variants", [{"fwhm": 5}], retrained(3, **TIME)),
     ("methods.lzu_fixed.scales", [0.25], SHOWN),
-    ("seeds", [0, 1], retrained(5, stage=1)),
+    ("seeds", [0, 1], retrained(5, stage=1, **MAP)),
     ("timing.warmup", 2, TIME | SHOWN),
     ("timing.rounds", 7, TIME | SHOWN),
 ]

@@ -155,6 +155,13 @@ def test_pictures_of_frames_are_made(smoke):
         assert path.stat().st_size > 10_000
     scores = (smoke / "figures" / "detection2d" / "figure6_lzu_fixed_1-0.5_seed0.csv").read_text()
     assert scores.count("\n") == 13
+    figures = smoke / "figures" / "segmentation"
+    for name in ("figure6_lzu_fixed_1-0.25_seed0", "figure11_1-0.25"):
+        for form in ("png", "pdf", "svg"):
+            assert (figures / f"{name}.{form}").stat().st_size > 10_000
+    assert (figures / "figure6_lzu_fixed_1-0.25_seed0.csv").read_text().count("\n") == 5
+    rows = list(csv.DictReader((figures / "figure11_1-0.25.csv").open()))
+    assert [row["method"] for row in rows] == ["lzu_fixed", "lzu_learned", "lds", "es"]
     for form in ("gif", "npz"):
         path = smoke / "streams" / "detection2d" / f"lzu_adaptive_1-0.5_seed0_0.{form}"
         assert path.stat().st_size > 10_000

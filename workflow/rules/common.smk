@@ -353,7 +353,7 @@ def picture_inputs(name, picture):
 
 def picture_words(name, picture):
     """The command line's words for a picture: its task, or the run that it is of."""
-    runs = picture.runs(COMPUTED[name])
+    runs = picture.runs(COMPUTED[name]) if picture.of_run else ()
     return run_words(runs[0]) if runs else ["--task", name]
 
 

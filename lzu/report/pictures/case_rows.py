@@ -38,6 +38,7 @@ def rows_figure(
     columns: Sequence[str],
     draw: Callable[[Any, AnyRow], None],
     each: float = 2.9,
+    legend: float = 0.7,
 ) -> Figure:
     """A figure of one row a case.
 
@@ -45,11 +46,12 @@ def rows_figure(
         columns: their headings.
         draw: fills the axes of a row, as many as there are columns, with a case.
         each: width of a column in inches.
+        legend: height of what stands above and below the rows in inches.
     """
     heights = [each * case.native[0] / case.native[1] + 0.12 for case in cases]
     with styled():
         figure = Figure(
-            figsize=(each * len(columns) + 0.3, sum(heights) + 0.7), layout="constrained"
+            figsize=(each * len(columns) + 0.3, sum(heights) + legend), layout="constrained"
         )
         figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.005)
         rows = figure.subplots(len(cases), len(columns), squeeze=False)

@@ -8,18 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from lzu.report.style import BLUE, INK, save_figure, styled
 
 Array = NDArray[np.floating]
 GRID_LINE = BLUE
+NOTHING = "#d0d0d0"
+"""Colour of places where a map has no value."""
 MOST_LINES = 26
+MOST_SHOWN = 4.0
+"""Magnification at the end of the colours where methods are compared."""
 
 
 def grid_nodes(x: Array, y: Array) -> Array:
@@ -99,13 +105,18 @@ def fit_frame(axes: Axes, size: tuple[int, int], title: str) -> None:
     axes.set_title(title)
 
 
-def _magnification_norm(magnification: Array) -> LogNorm:
+def magnification_norm(magnification: Array) -> LogNorm:
     """A logarithmic scale with 1 in its middle; what a cropping warp hides (zero) is left out."""
     shown = magnification[magnification > 0]
     if shown.size == 0:
         raise ValueError("magnification is zero everywhere")
     reach = max(float(np.exp(np.abs(np.log(shown)).max())), 1.05)
     return LogNorm(1 / reach, reach)
+
+
+def comparing_norm() -> LogNorm:
+    """The scale of pictures that compare methods: the same whatever they do."""
+    return LogNorm(1 / MOST_SHOWN, MOST_SHOWN)
 
 
 def prior_figure(
@@ -145,21 +156,34 @@ def prior_figure(
         fit_frame(middle, image_size, "Warp grid on the image plane")
         bars[1].set_axis_off()
         bars[1].text(0.5, 0.5, "dense lines: enlarged by the zoom", ha="center", va="center")
-        areas = right.imshow(
-            np.ma.masked_less_equal(magnification, 0),
-            extent=map_extent(magnification.shape, image_size),
-            cmap="RdBu_r",
-            norm=_magnification_norm(magnification),
-        )
-        fit_frame(right, image_size, "Magnification of areas")
+        norm = magnification_norm(magnification)
+        areas = draw_magnification(right, magnification, image_size, norm)
+        right.set_title("Magnification of areas")
         bar = figure.colorbar(areas, cax=bars[2], orientation="horizontal", label="× uniform")
-        _plain_ticks(bar, areas.norm)
+        plain_ticks(bar, norm)
         if title is not None:
             figure.suptitle(title, fontsize=10, color=INK)
     return figure
 
 
-def _plain_ticks(bar: Colorbar, norm: LogNorm) -> None:
+def draw_magnification(
+    axes: Axes, magnification: Array, size: tuple[int, int], norm: LogNorm
+) -> AxesImage:
+    """Show a magnification map (h, w) over an image plane of (height, width), see `map_extent`.
+
+    What is hidden (zero) is grey.
+    """
+    found = axes.imshow(
+        np.ma.masked_less_equal(magnification, 0),
+        extent=map_extent(magnification.shape, size),
+        cmap=colormaps["RdBu_r"].with_extremes(bad=NOTHING),
+        norm=norm,
+    )
+    fit_frame(axes, size, "")
+    return found
+
+
+def plain_ticks(bar: Colorbar, norm: LogNorm) -> None:
     """Ticks at 1 and at round factors to both sides, written as plain numbers."""
     ticks = [
         t for t in (0.1, 0.2, 0.35, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10) if norm.vmin < t < norm.vmax

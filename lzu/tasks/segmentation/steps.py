@@ -23,4 +23,5 @@ STEPS = {
     "frame": f"{_ROOM}.drawing.frame:busy_frame",
     "draw_data": f"{_ROOM}.drawing.frame:draw_data",
     "cases": f"{_ROOM}.drawing.cases:draw_cases",
+    "accuracy_map": f"{_ROOM}.drawing.accuracy:draw_accuracy",
 }

@@ -10,6 +10,7 @@ from lzu.datasets.cityscapes.classes import (
     IGNORE,
     LABELS,
     TO_TRAIN_ID,
+    TRAIN_ID_COLOURS,
     TRAIN_ID_VALUES,
     UNKNOWN,
 )
@@ -49,3 +50,10 @@ def test_tables_of_values():
     assert [int(v) for v in np.flatnonzero(TRAIN_ID_VALUES != UNKNOWN)] == [*range(19), 255]
     assert tuple(COLOURS[IDS["road"]]) == (128, 64, 128)
     assert tuple(COLOURS[IDS["bicycle"]]) == (119, 11, 32)
+
+
+def test_a_train_id_has_the_colour_of_its_class_and_what_is_ignored_is_black():
+    assert TRAIN_ID_COLOURS[CLASSES.index("road")].tolist() == [128, 64, 128]
+    for label in LABELS:
+        expected = (0, 0, 0) if label.train_id == IGNORE else label.colour
+        assert tuple(TRAIN_ID_COLOURS[label.train_id]) == expected
