@@ -21,18 +21,26 @@ def scales_text(report: TableReport, row: Row) -> str:
     return seen if row.from_scale == 1 else f"{report.task.scale_label(row.from_scale)}>{seen}"
 
 
+def options_text(row: Row) -> str:
+    """What sets a row's runs apart from the suite's settings; nothing of the search's split."""
+    return ", ".join(f"{name}={value}" for name, value in row.options if (name, value) != SEARCH)
+
+
 def _row_lines(
     report: TableReport, columns: Sequence[Column], result: RowResult, split: bool
 ) -> list[Line]:
     label, below = result.row.label, ""
+    own = options_text(result.row)
     if split and " w/o " in label:
         label, below = label.split(" w/o ")
         below = f"  w/o {below}"
+    elif own:
+        below = f"  {own}"
     cells = [(result.cells[column.metric], column.decimals) for column in columns]
     scales = scales_text(report, result.row)
     measured = [estimate_text(cell.measured, n) for cell, n in cells]
     if not report.table.is_published:
-        return [(scales, result.row.label, *measured)]
+        return [(scales, f"{result.row.label} {own}".rstrip(), *measured)]
     published = (number(cell.published, n) for cell, n in cells)
     lines: list[Line] = [
         (scales, label, "published", *published),

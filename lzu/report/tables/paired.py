@@ -9,7 +9,7 @@ from lzu.report.compare.contrasts import Contrast, contrast_text
 from lzu.report.compare.numbers import estimate_text, interval_text, number
 from lzu.report.names import paired as paired_stem
 from lzu.report.tables.grid import Grid
-from lzu.report.tables.layouts import relative_line, scales_text
+from lzu.report.tables.layouts import options_text, relative_line, scales_text
 
 PAIRED_TITLE = (
     f"Paired by seed and machine: method minus {BASELINE.label} at the same scale "
@@ -48,12 +48,12 @@ def paired_grid(report: TableReport) -> Grid:
         relative = relative_line(columns, estimates, signed=True)
         scales = scales_text(report, row)
         if not report.table.is_published:
-            method = ", ".join(text for text in (row.label, verdict) if text)
+            method = ", ".join(text for text in (row.label, options_text(row), verdict) if text)
             groups.append(((scales, method, *measured, str(runs)),))
             continue
         groups.append(
             (
-                (scales, row.label, "published", *published, ""),
+                (scales, f"{row.label} {options_text(row)}".rstrip(), "published", *published, ""),
                 ("", verdict, "measured", *measured, str(runs)),
                 *((*line, "") for line in relative),
             )

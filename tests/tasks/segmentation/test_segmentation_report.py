@@ -4,7 +4,6 @@ import csv
 
 import pytest
 
-from lzu.experiments.methods import METHODS, Method
 from lzu.report.compare.iso_cost import FLOPS, compare_at_equal_cost
 from lzu.report.figures.bins import bin_figure
 from lzu.report.figures.tradeoff import tradeoff_figure
@@ -12,16 +11,6 @@ from lzu.report.tables.bins import write_bin_table
 from lzu.report.tables.forms import text_table, write_table
 from lzu.tasks.segmentation.tables import DISTANCE_BINS, PARTS, SPACES, TABLE_3, TABLE_4
 from tests.tasks.segmentation.reporting import FACTS, LOWER, PIXELS, planned, report_of
-
-
-@pytest.fixture(autouse=True)
-def methods(monkeypatch):
-    """LDS and ES."""
-    for name, marker in (("lds", "X"), ("es", "p")):
-        if name not in METHODS:
-            monkeypatch.setitem(
-                METHODS, name, Method(name, name.upper(), "#56b4e9", marker, "none")
-            )
 
 
 def lines_of(text):
