@@ -170,8 +170,11 @@ def _contexts(options: Options) -> "list[Context]":
 
 
 def _context(options: Options) -> "Context":
-    """The one task that is meant."""
+    """The one task that is meant: the suite's only one, or the only one that trains the method."""
     found = _contexts(options)
+    if method := getattr(options, "method", None):
+        offering = [context for context in found if method in context.settings.methods]
+        found = offering if len(offering) == 1 else found
     if len(found) > 1:
         names = ", ".join(context.task.name for context in found)
         raise UserError(f"--task: the suite has several; choose one of {names}")

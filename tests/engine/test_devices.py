@@ -189,6 +189,7 @@ def test_nothing_is_taken_without_gpus(monkeypatch):
 def test_neither_torch_nor_mm_is_loaded_before(request, verb):
     config = request.config.rootpath / "config" / "smoke.yaml"
     of_run = [] if verb == "time" else ["--method", "uniform", "--to", "0.5"]
-    command = [sys.executable, "-c", ENTERED, verb, "--config", str(config), *of_run]
+    words = ["--config", str(config), "--task", "detection2d", *of_run]
+    command = [sys.executable, "-c", ENTERED, verb, *words]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stderr.strip() == "lzu: entered with []"
