@@ -10,6 +10,7 @@ import yaml
 
 pytest.importorskip("snakemake")
 
+from lzu.tasks import TASKS
 from tests.workflow.finished import SNAKEMAKE, finish_settings
 
 FOLDER = """it's "a" $(touch x) `touch x`;touch x& *\\"""
@@ -80,10 +81,10 @@ def test_settings_and_folders_are_words_to_the_shell(hostile, tmp_path):
     # of jobs alike, one
     commands = {re.sub(r"\d", "", text): text for text in hostile.commands}
     given = [words(command, tmp_path) for command in commands.values()]
-    assert {verb for verb, *_ in given} == verbs | {"analysis"}
+    assert {verb for verb, *_ in given} == verbs | {"analysis", "stage", "accuracy-map"}
     for verb, *options in given:
         named = dict(zip(options[::2], options[1::2], strict=True))
-        assert named["--task"] == "detection2d", verb
+        assert named["--task"] in TASKS, verb
         assert all(re.fullmatch(r"[\w.=+-]+", word) for word in options), verb
     assert {path.name for path in tmp_path.iterdir()} == {"logs", "said"}
     assert not list(hostile.folder.rglob("x"))
