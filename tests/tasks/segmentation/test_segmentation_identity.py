@@ -66,7 +66,7 @@ STALE: dict[str, tuple[Any, set[str]]] = {
     "es.iterations": (5, ES),
     "es.back_projection": ("nearest", ES),
     "methods": ({}, NONE),
-    "methods.lzu_fixed.scales": ([0.5], NONE),
+    "methods.lzu_fixed.scales": ([0.25], NONE),
     "methods.lzu_fixed.learning_rate": (0.5, PRIOR),
     "methods.lzu_fixed.seeds": ({0.5: [0, 5]}, NONE),
     "methods.lzu_fixed.variants": ([{"fwhm": 5}], NONE),
