@@ -7,6 +7,7 @@ import pytest
 
 from lzu.errors import UserError
 from lzu.experiments.run import Run
+from lzu.files import read_json
 from lzu.results.keep import machine_of
 from lzu.results.schema import (
     STEPS,
@@ -69,7 +70,11 @@ def test_every_committed_result_is_valid(constructed):
         value = read_timing(path)
         assert (value["run"]["suite"], machine_of(value)) == path.relative_to(kept).parts[:2]
         checked += 1
-    others = {path for path in kept.rglob("*.json") if path.name != "search_split.json"}
+    records = set(kept.glob("*/*/data/*/*_split.json"))
+    for path in records:
+        # how the training set was split, in the words of the task
+        assert read_json(path)["rule"]
+    others = set(kept.rglob("*.json")) - records
     assert checked == len({path for path in others if "benchmarks" not in path.parts}) > 0
 
 
