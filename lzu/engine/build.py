@@ -54,6 +54,11 @@ def resampler_config(context: Context, run: Run) -> dict[str, Any]:
     return {"kind": "boxes", **lattice, **density}
 
 
+def unwrapped(model: Any) -> Any:
+    """A model without the wrapper that several processes train it in."""
+    return model.module if hasattr(model, "module") else model
+
+
 def enter_scope(context: Context) -> None:
     """Make the registries of the task's mm* package the default ones of this process."""
     init_default_scope(context.task.scope)

@@ -14,7 +14,13 @@ from mmengine.runner import Runner
 
 import lzu.engine.progress
 import lzu.models.draws  # noqa: F401  (these register what the config below names)
-from lzu.engine.build import check_optimizer, enter_scope, named_errors, registered_alone
+from lzu.engine.build import (
+    check_optimizer,
+    enter_scope,
+    named_errors,
+    registered_alone,
+    unwrapped,
+)
 from lzu.engine.progress import Progress, say
 from lzu.engine.resume import newest_intact
 from lzu.engine.trained import save_trained
@@ -62,7 +68,7 @@ def train(context: Context, run: Run, *, workers: int = 0, launcher: str = "none
             runner = Runner.from_cfg(settings)
         for note in notes:
             say(note)
-        model = _bare(runner.model)
+        model = unwrapped(runner.model)
         weights = context.settings.model.initial_weights
         if weights is not None and checkpoint is None:
             # mmengine would do this when training starts, over the loaded weights.
@@ -119,10 +125,6 @@ def _epochs(context: Context, run: Run, iterations: int) -> float:
 def training_folder(context: Context, run: Run) -> Path:
     """Where a training keeps its checkpoints while it goes on."""
     return context.paths.run(run, "training")
-
-
-def _bare(model: Any) -> Any:
-    return model.module if hasattr(model, "module") else model
 
 
 def iterations_of(context: Context, run: Run) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from lzu.experiments.context import Context
 from lzu.experiments.methods import METHODS
 from lzu.experiments.run import Run
+from lzu.experiments.settings import Strict, with_options
 
 # Of every task's block: what bears on no weights, or is looked at run by run below.
 SHARED = ("methods", "seeds", "timing", "prior")
@@ -106,13 +107,8 @@ def saliency_identity(context: Context, run: Run) -> dict[str, Any]:
 def own_settings(context: Context, run: Run) -> BaseModel | None:
     """The block of the run's method's own settings, with those of its options in their place; None
     if the method has none."""
-    block = run.about.block
-    if block is None or block not in type(context.settings).model_fields:
-        return None
-    own: BaseModel = getattr(context.settings, block)
-    given = {name: value for name, value in run.options if name in type(own).model_fields}
-    # checked as the suite's own are
-    return type(own).model_validate({**own.model_dump(), **given})
+    own: Strict | None = context.settings.block_of(run.about)
+    return None if own is None else with_options(own, run.options)
 
 
 def own_block(context: Context, run: Run) -> dict[str, Any]:

@@ -8,12 +8,12 @@ lists every key; it is made from these classes, so a key's description stands at
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lzu.experiments.methods import METHODS
+from lzu.experiments.methods import METHODS, Method
 from lzu.experiments.nested import walk
 
 Scale = Annotated[float, Field(gt=0, le=2)]
@@ -328,7 +328,8 @@ class TaskSettings(Strict):
 
     def _check_variants(self, name: str) -> None:
         method = METHODS[name]
-        own = self._own_fields(method.block)
+        block = self.block_of(method)
+        own = {} if block is None else type(block).model_fields
         prior = type(self.prior).model_fields if method.needs_prior else {}
         known = [key for key in {**prior, **own} if key not in (*method.drops, "lattice")]
         for variant in self.methods[name].variants:
@@ -340,20 +341,19 @@ class TaskSettings(Strict):
                     )
                 self._check_value(name, key, variant[key])
 
-    def _own_fields(self, block: str | None) -> Mapping[str, Any]:
-        """The keys of a method's own block; none if the task has no such block."""
-        if block is None or block not in type(self).model_fields:
-            return {}
-        fields: Mapping[str, Any] = type(getattr(self, block)).model_fields
-        return fields
+    def block_of(self, method: Method) -> Strict | None:
+        """The settings of a method's own; None if it has none in this task."""
+        if method.block is None or method.block not in type(self).model_fields:
+            return None
+        found: Strict = getattr(self, method.block)
+        return found
 
     def _check_value(self, name: str, key: str, value: float | str) -> None:
         """Whether a variant's value fits its key, as the text that it is among a run's options."""
-        own = METHODS[name].block
-        block = getattr(self, str(own)) if key in self._own_fields(own) else self.prior
-        text = option_text(value)
+        own, text = self.block_of(METHODS[name]), option_text(value)
+        block = own if own is not None and key in type(own).model_fields else self.prior
         try:
-            type(block).model_validate({**block.model_dump(), key: text})
+            with_options(block, [(key, text)])
         except ValidationError as error:
             said = error.errors()[0]["msg"]
             raise ValueError(f"methods.{name}.variants: {key}: {said} (given: {text})") from None
@@ -366,6 +366,16 @@ class TaskSettings(Strict):
 def option_text(value: float | str) -> str:
     """A variant's value as it stands among a run's options, and so in paths."""
     return value if isinstance(value, str) else f"{value:g}"
+
+
+Block = TypeVar("Block", bound=BaseModel)
+
+
+def with_options(block: Block, options: Iterable[tuple[str, str]]) -> Block:
+    """A block with those of a run's options that are keys of it in their place, checked as the
+    suite's own are; ValidationError if a text is no value of its key."""
+    given = {name: text for name, text in options if name in type(block).model_fields}
+    return type(block).model_validate({**block.model_dump(), **given}) if given else block
 
 
 def frame_size(native_size: tuple[int, int], scale: float) -> tuple[int, int]:

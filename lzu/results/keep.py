@@ -54,7 +54,7 @@ def keep(context: Context) -> Kept:
     copied = 0
     for path, content in found.items():
         folder = context.paths.suite.measured / machine_of(content)
-        for source in (path, *_record_of(context, found[path])):
+        for source in (path, *_record_of(context, content)):
             with write_atomic(folder / source.relative_to(context.paths.root)) as temporary:
                 shutil.copyfile(source, temporary)
         copied += 1

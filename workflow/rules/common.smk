@@ -149,15 +149,18 @@ def identity(wildcards):
     return json.dumps(training_identity(context_of(wildcards), run_of(wildcards)), sort_keys=True)
 
 
-def prior_of_run(context, run):
-    """The prior that a run's warp is made from, if it has one."""
-    spec = context.prior_of(run)
-    return [] if spec is None else [context.paths.prior(spec)]
+def made_before(context, run):
+    """What a run is made with beside data: the prior of its warp, and what is trained before it."""
+    prior, stage = context.prior_of(run), context.stage_of(run)
+    return [
+        *([] if prior is None else [context.paths.prior(prior)]),
+        *([] if stage is None else [context.paths.stage(stage)]),
+    ]
 
 
-def prior_of(wildcards):
+def made_with(wildcards):
     """That of the run that a rule's wildcards name."""
-    return prior_of_run(context_of(wildcards), run_of(wildcards))
+    return made_before(context_of(wildcards), run_of(wildcards))
 
 
 def ordered(path):
@@ -204,17 +207,6 @@ def scored_data(wildcards):
     context, run = context_of(wildcards), run_of(wildcards)
     split = run.split("val")
     return [*prepared(context, split), *checks(context, split)]
-
-
-def stage_of_run(context, run):
-    """What is trained before a run, if anything is."""
-    spec = context.stage_of(run)
-    return [] if spec is None else [context.paths.stage(spec)]
-
-
-def stage_of(wildcards):
-    """That of the run that a rule's wildcards name."""
-    return stage_of_run(context_of(wildcards), run_of(wildcards))
 
 
 def staged_data(wildcards):

@@ -5,8 +5,7 @@ rule train:
     """Train one run; a killed one goes on from its last checkpoint."""
     input:
         initial_weights,
-        prior_of,
-        stage_of,
+        made_with,
         training_data,
     output:
         # Kept until they are replaced: if nothing that they depend on has changed, they stay.
@@ -37,8 +36,7 @@ rule train:
 rule predict:
     """Predict on the validation data, with weights trained from 1x."""
     input:
-        prior_of,
-        stage_of,
+        made_with,
         scored_data,
         checkpoint=weights_of,
     output:
@@ -89,8 +87,7 @@ for name, context in COMPUTED.items():
                 f"time_{name}"
             # all cores, so that nothing runs beside it
             input:
-                [file for run in timed(name) for file in prior_of_run(context, run)],
-                [file for run in timed(name) for file in stage_of_run(context, run)],
+                [file for run in timed(name) for file in made_before(context, run)],
                 [context.paths.run(run, "checkpoint.pth") for run in timed(name)],
                 prepared(context, "val"),
             output:

@@ -1,5 +1,8 @@
 """The central crop that training's protocol and evaluation look at (1024 x 1024 of 1024 x 2048)."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lzu.errors import UserError
 
 
@@ -29,3 +32,19 @@ def central_crop(size: tuple[int, int], crop: tuple[int, int]) -> tuple[slice, s
         )
     top, left = (size[0] - crop[0]) // 2, (size[1] - crop[1]) // 2
     return slice(top, top + crop[0]), slice(left, left + crop[1])
+
+
+def cropped(
+    values: NDArray[np.uint8], crop: tuple[int, int] | None, path: object
+) -> NDArray[np.uint8]:
+    """The central crop of an image or a label image (H, W, ...), of the file `path`; all of it with
+    None.
+
+    Raises UserError, with the file, if it does not hold the crop.
+    """
+    if crop is None:
+        return values
+    try:
+        return values[central_crop((values.shape[0], values.shape[1]), crop)]
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None

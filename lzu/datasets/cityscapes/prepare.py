@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 
 from lzu.datasets.cityscapes.classes import CLASSES, IGNORE
-from lzu.datasets.cityscapes.crop import central_crop
+from lzu.datasets.cityscapes.crop import cropped
 from lzu.datasets.cityscapes.reader import Cityscapes, Frame, load, read_train_ids
 from lzu.datasets.cityscapes.validation import Size, check
 from lzu.datasets.findings import Report
 from lzu.datasets.raw import digest_of_sizes
-from lzu.errors import UserError
 from lzu.files import write_json
 
 
@@ -74,12 +73,8 @@ def _record(dataset: Cityscapes, crop: Size | None, frame: Frame) -> tuple[dict[
     height, width = train_ids.shape
     digest = hashlib.sha256(f"{frame.name} {height} {width}\n".encode())
     digest.update(train_ids)
-    if crop is not None:
-        try:
-            train_ids = train_ids[central_crop(train_ids.shape, crop)]
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from None
-    found = np.bincount(train_ids.ravel(), minlength=IGNORE + 1)
+    inside = cropped(train_ids, crop, path)
+    found = np.bincount(inside.ravel(), minlength=IGNORE + 1)
     record = {
         "id": str(frame.name),
         "city": frame.name.city,

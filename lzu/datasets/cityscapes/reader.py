@@ -21,7 +21,7 @@ from lzu.datasets.cityscapes.classes import (
     TRAIN_ID_VALUES,
     UNKNOWN,
 )
-from lzu.datasets.cityscapes.crop import central_crop
+from lzu.datasets.cityscapes.crop import cropped
 from lzu.datasets.cityscapes.layout import (
     IMAGE_ENDING,
     IMAGE_FOLDER,
@@ -34,7 +34,7 @@ from lzu.datasets.cityscapes.layout import (
     is_synthetic,
     parse,
 )
-from lzu.datasets.images import read_labels
+from lzu.datasets.images import read_image, read_labels
 from lzu.errors import UserError
 
 CHUNK = 8
@@ -220,15 +220,44 @@ def _read_some(
 ) -> list[NDArray[np.uint8]]:
     found = []
     for label in labels:
-        train_ids = read_train_ids(root / label)
-        if crop is not None:
-            try:
-                train_ids = train_ids[central_crop(train_ids.shape, crop)]
-            except UserError as error:
-                raise UserError(f"{root / label}: {error}") from None
+        train_ids = cropped(read_train_ids(root / label), crop, root / label)
         if size is not None:
-            train_ids = cv2.resize(
-                train_ids, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT
-            )
+            train_ids = reduced(train_ids, size)
         found.append(np.ascontiguousarray(train_ids))
     return found
+
+
+def reduced(train_ids: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A label image of another size (height, width): a pixel gets the label at its centre, for
+    classes have no mean."""
+    found: NDArray[np.uint8] = cv2.resize(
+        train_ids, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT
+    )
+    return found
+
+
+def read_crop(
+    image: str | os.PathLike[str],
+    label: str | os.PathLike[str],
+    size: tuple[int, int],
+    crop: tuple[int, int],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The central crop of an image (H, W, 3), blue, green, red, and of its trainIds (H, W).
+
+    Args:
+        image, label: paths.
+        size: (height, width) of both.
+        crop: (height, width) of the crop.
+
+    Raises:
+        ImageError, UserError: a file cannot be used or has another size, or does not hold the crop;
+            the message names the file.
+    """
+    pixels, train_ids = read_image(image, size[::-1]), read_train_ids(label)
+    if train_ids.shape != size:
+        raise UserError(
+            f"{label}: the labels have {train_ids.shape[1]} x {train_ids.shape[0]} pixels, but the "
+            f"image {size[1]} x {size[0]}; give those of this image"
+        )
+    inside = (cropped(pixels, crop, image), cropped(train_ids, crop, label))
+    return np.ascontiguousarray(inside[0]), np.ascontiguousarray(inside[1])

@@ -3,6 +3,7 @@
 from lzu.experiments.methods import BASELINE
 from lzu.experiments.plan import method_runs
 from lzu.experiments.run import SEARCH, Run
+from lzu.experiments.settings import with_options
 from lzu.experiments.task import PriorSpec
 from lzu.tasks.detection2d.settings import Detection2d, Prior
 from lzu.tasks.detection2d.tables import TABLE_2, TABLE_6, TASK
@@ -51,8 +52,7 @@ def prior_of(settings: Detection2d, run: Run) -> PriorSpec | None:
     """The density of the training boxes that a run zooms by, its own options in their place."""
     if not run.about.needs_prior:
         return None
-    own = {name: float(v) for name, v in run.options if name in Prior.model_fields}
-    return spec(settings.prior.model_copy(update=own), run.split("train"))
+    return spec(with_options(settings.prior, run.options), run.split("train"))
 
 
 def spec(prior: Prior, split: str = "train") -> PriorSpec:

@@ -49,7 +49,7 @@ def prepare_data(context: Context, split: str) -> None:
         paths.annotations(split),
         paths.about(split),
         crop=dataset.crop,
-        jobs=int(os.environ.get("OMP_NUM_THREADS", "1")),
+        jobs=_jobs(),
     )
 
 
@@ -89,7 +89,7 @@ def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dic
         labels,
         crop=dataset.crop,
         size=settings.label_size,
-        jobs=int(os.environ.get("OMP_NUM_THREADS", "1")),
+        jobs=_jobs(),
     ):
         density.add(torch.from_numpy(train_ids))
     source = {key: info[key] for key in ("source", "split", "fingerprint")}
@@ -97,3 +97,9 @@ def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dic
         **source,
         "images": len(labels),
     }
+
+
+def _jobs() -> int:
+    """How many label images are read at once: as many as the command's `--threads`, which it has
+    set for every pool of threads; one if it was not given."""
+    return int(os.environ.get("OMP_NUM_THREADS", "1"))

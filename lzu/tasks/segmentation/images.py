@@ -9,10 +9,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, TRANSFORMS
 
 from lzu.datasets.cityscapes.classes import CLASSES
-from lzu.datasets.cityscapes.crop import central_crop
-from lzu.datasets.cityscapes.reader import read_train_ids
-from lzu.datasets.images import read_image
-from lzu.errors import UserError
+from lzu.datasets.cityscapes.reader import read_crop
 from lzu.files import read_json
 
 MOST_KEPT = 2**28
@@ -83,15 +80,4 @@ class LoadCrop(BaseTransform):
 
     def _load(self, results: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         size = (results["height"], results["width"])
-        image = read_image(results["img_path"], size[::-1])
-        labels = read_train_ids(results["label_path"])
-        if labels.shape != size:
-            raise UserError(
-                f"{results['label_path']}: the labels have {labels.shape[1]} x {labels.shape[0]} "
-                f"pixels, but the image {size[1]} x {size[0]}; give those of this image"
-            )
-        try:
-            inside = central_crop(size, self.crop)
-        except UserError as error:
-            raise UserError(f"{results['img_path']}: {error}") from None
-        return np.ascontiguousarray(image[inside]), np.ascontiguousarray(labels[inside])
+        return read_crop(results["img_path"], results["label_path"], size, self.crop)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lzu.errors import UserError
 from lzu.models.offsets import cell_offsets
 from lzu.models.pixels import normalised, stacked
+from lzu.models.resamplers import WarpResampler
 from lzu.models.strides import strides_of
 from lzu.tasks.segmentation.samplers import build_sampler
 from lzu.tasks.segmentation.sampling import View, labels_of, whole
@@ -101,7 +102,7 @@ class ResampledEncoderDecoder(EncoderDecoder):
         self.unzoom_at = unzoom_at
         self.levels = levels_of(self._heads())
         self.offsets: Any = 0.0
-        if sampler["kind"] not in ("uniform", "lds", "es"):
+        if isinstance(getattr(self.sampler, "resampler", None), WarpResampler):
             neck = self.neck if self.with_neck else None
             self.offsets = cell_offsets(
                 offsets, self.backbone, neck, self.network, 1 + max(self.levels)
@@ -138,12 +139,18 @@ class ResampledEncoderDecoder(EncoderDecoder):
     def unzoomed_in_head(self, view: View | None, map_: Tensor, level: Any) -> Tensor:
         """A map in a head, which takes the backbone's `level` (or several), in uniform geometry; as
         it is without a view that was zoomed."""
-        if view is None or view.unzoom is None:
+        if view is None:
             return map_
+        return self._unzoom(view, [map_], [level if isinstance(level, int) else min(level)])[0]
+
+    def _unzoom(self, view: View, maps: list[Tensor], levels: Sequence[int]) -> list[Tensor]:
+        """Maps of these levels in uniform geometry; as they are, if the view was not zoomed."""
+        if view.unzoom is None or view.unzoom.warp is None:
+            return maps
         offsets = self.offsets
         if isinstance(offsets, list):
-            offsets = offsets[level if isinstance(level, int) else min(level)]
-        return view.unzoom([map_], strides_of([map_], self.network), offsets)[0]
+            offsets = [offsets[level] for level in levels]
+        return view.unzoom(maps, strides_of(maps, self.network), offsets)
 
     @contextmanager
     def _looking_at(self, view: View) -> Iterator[None]:
@@ -172,19 +179,12 @@ class ResampledEncoderDecoder(EncoderDecoder):
     def features(self, view: View, levels: Sequence[int]) -> list[Tensor]:
         """The maps of backbone and neck; those of `levels` are unzoomed where that is the place."""
         found = list(self.extract_feat(normalised(self.data_preprocessor, view.pixels)))
-        if view.unzoom is None or view.unzoom.warp is None or self.unzoom_at != "backbone":
-            return found
-        return self.unzoomed(view, found, levels)
+        return self.unzoomed(view, found, levels) if self.unzoom_at == "backbone" else found
 
     def unzoomed(self, view: View, found: list[Tensor], levels: Sequence[int]) -> list[Tensor]:
         """The maps `found` with those of `levels` in uniform geometry, and the others as they are,
         which no head takes."""
-        assert view.unzoom is not None
-        chosen = [found[level] for level in levels]
-        offsets = self.offsets
-        if isinstance(offsets, list):
-            offsets = [offsets[level] for level in levels]
-        restored = view.unzoom(chosen, strides_of(chosen, self.network), offsets)
+        restored = self._unzoom(view, [found[level] for level in levels], levels)
         result = list(found)
         for level, map_ in zip(levels, restored, strict=True):
             result[level] = map_

@@ -3,8 +3,9 @@
 from lzu.experiments.identity import digest, said
 from lzu.experiments.plan import method_runs
 from lzu.experiments.run import Run
+from lzu.experiments.settings import with_options
 from lzu.experiments.task import PriorSpec, StageSpec
-from lzu.tasks.segmentation.settings import Es, Prior, Segmentation
+from lzu.tasks.segmentation.settings import Prior, Segmentation
 from lzu.tasks.segmentation.tables import SPACES, TABLE_3, TABLE_4, TASK
 
 MINI_TRAIN, MINI_VAL = PARTS = ("mini_train", "mini_val")
@@ -24,11 +25,7 @@ def prior_of(settings: Segmentation, run: Run) -> PriorSpec | None:
     """The mean of boundaries that a run zooms by, its own options in their place."""
     if not run.about.needs_prior:
         return None
-    own = {name: value for name, value in run.options if name in Prior.model_fields}
-    block = settings.prior
-    if own:
-        block = Prior.model_validate({**block.model_dump(), **own})
-    return spec(block)
+    return spec(with_options(settings.prior, run.options))
 
 
 def spec(prior: Prior) -> PriorSpec:
@@ -43,8 +40,7 @@ def stage_of(settings: Segmentation, run: Run) -> StageSpec | None:
     """ES's sampler, trained before its segmenters: one for each seed."""
     if run.method != "es":
         return None
-    own = {name: value for name, value in run.options if name in Es.model_fields}
-    block = Es.model_validate({**settings.es.model_dump(), **own}) if own else settings.es
+    block = with_options(settings.es, run.options)
     name = digest(said(block, USED))
     return StageSpec(ES_SAMPLER, name, MINI_TRAIN, run.seed, block)
 

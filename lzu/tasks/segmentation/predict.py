@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import torch
-from mmengine.dataset import pseudo_collate
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from lzu.engine.progress import say
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
+from lzu.tasks.segmentation.batches import segmented
 from lzu.tasks.segmentation.build import listed
 from lzu.tasks.segmentation.counts import pixel_counts
 from lzu.tasks.segmentation.model import Segmented
@@ -28,19 +26,17 @@ def predict(
     back to the whole crop ("intrinsic").
     """
     dataset = listed(context, run.split("val"))
-    loader = DataLoader(dataset, batch, num_workers=workers, collate_fn=pseudo_collate)
     found: list[dict[str, Any]] = []
-    for data in loader:
-        data = model.data_preprocessor(data)
-        labels = torch.stack([sample.gt_sem_seg.data[0] for sample in data["data_samples"]])
-        segmented = model.segment(data["inputs"])
-        counts = confusions(segmented, labels)
-        for k, sample in enumerate(data["data_samples"]):
+    for one in segmented(model, dataset, batch, workers):
+        counts = confusions(one.made, one.labels)
+        for k, frame in enumerate(one.ids):
             found.append(
                 {
-                    "id": sample.frame_id,
-                    "map": pack_map(segmented.classes[k].cpu().byte().numpy()),
-                    "confusions": {name: one[k].flatten().tolist() for name, one in counts.items()},
+                    "id": frame,
+                    "map": pack_map(one.made.classes[k].cpu().byte().numpy()),
+                    "confusions": {
+                        name: each[k].flatten().tolist() for name, each in counts.items()
+                    },
                 }
             )
         if len(dataset) >= 100 * batch and len(found) // batch % 25 == 0:

@@ -70,10 +70,10 @@ class Uniform(nn.Module):
         return View(pixels, points, unzoom)
 
 
-def resized(images: Tensor, size: Size) -> Tensor:
-    """Images (B, 3, H, W) resized bilinearly, corners on corners, to `size` (height, width): what
-    the samplers' own networks look at."""
-    return F.interpolate(images, size, mode="bilinear", align_corners=True)
+def resized(maps: Tensor, size: Size) -> Tensor:
+    """Maps (B, C, H, W) resized bilinearly, corners on corners, to `size` (height, width): the crop
+    for the samplers' own networks, and logits for the whole crop."""
+    return F.interpolate(maps, size, mode="bilinear", align_corners=True)
 
 
 def uniform_points(size: Size, device: torch.device | None = None) -> Tensor:
@@ -116,8 +116,7 @@ def whole(view: View, logits: Tensor, size: Size) -> Tensor:
     size: interpolated bilinearly from the uniform grid, or sent back from where they were sampled.
     """
     if view.unzoom is not None:
-        resized = F.interpolate(logits, size, mode="bilinear", align_corners=True)
-        return resized.argmax(1)
+        return resized(logits, size).argmax(1)
     if view.back_projection == "linear":
         return linear(logits, view.points(), size)
     return nearest(logits.argmax(1), view.points(), size)

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dataset import pseudo_collate
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, HOOKS
-from torch.utils.data import DataLoader
 
 from lzu.datasets.cityscapes.classes import CLASSES
+from lzu.engine.build import unwrapped
 from lzu.engine.progress import say
 from lzu.engine.resume import saved_after
 from lzu.engine.weights import read_checkpoint
 from lzu.files import read_json, write_atomic, write_json
+from lzu.tasks.segmentation.batches import segmented
 from lzu.tasks.segmentation.counts import pixel_counts
 from lzu.tasks.segmentation.scoring.confusion import mean_iou
 
@@ -73,13 +73,13 @@ class SelectBest(Hook):
         done = runner.iter + 1
         if done not in self.iterations:
             return
-        score = self._score(_bare(runner.model))
+        score = self._score(unwrapped(runner.model))
         said = "no class to score" if score is None else f"mIoU {score:.2f}"
         say(f"{self.name}: mini-validation {said} at iteration {done}")
         told = {"iteration": done, "mIoU": score}
         self.found.append(told)
         if is_main_process():
-            self._keep(told, _bare(runner.model))
+            self._keep(told, unwrapped(runner.model))
 
     def _keep(self, told: Evaluation, model: Any) -> None:
         """Write what was found, and weights if they are the best; remove those that no training
@@ -101,16 +101,11 @@ class SelectBest(Hook):
         """The model's mIoU on the whole crops of the mini-validation set, in percent; None if
         they have no class."""
         model.eval()
-        loader = DataLoader(
-            self.dataset, self.batch, num_workers=self.workers, collate_fn=pseudo_collate
-        )
         total = torch.zeros(len(CLASSES), len(CLASSES), dtype=torch.int64)
         with torch.no_grad():
-            for data in loader:
-                data = model.data_preprocessor(data)
-                classes = model.segment(data["inputs"]).classes
-                for sample, one in zip(data["data_samples"], classes, strict=True):
-                    total += pixel_counts(sample.gt_sem_seg.data[0], one).cpu()
+            for batch in segmented(model, self.dataset, self.batch, self.workers):
+                for truth, found in zip(batch.labels, batch.made.classes, strict=True):
+                    total += pixel_counts(truth, found).cpu()
         score = float(100 * mean_iou(total.numpy()))
         return None if math.isnan(score) else score
 
@@ -119,7 +114,7 @@ class SelectBest(Hook):
         best = chosen(self.found)
         if best is not None and is_main_process():
             content = read_checkpoint(self._weights(best))
-            _bare(runner.model).load_state_dict(content["state_dict"])
+            unwrapped(runner.model).load_state_dict(content["state_dict"])
 
     def told(self) -> dict[str, Any]:
         """What a training's record says of the choice."""
@@ -138,7 +133,3 @@ def chosen(found: list[Evaluation]) -> Evaluation | None:
 def up_to(iteration: int, found: list[Evaluation]) -> list[Evaluation]:
     """The evaluations until an iteration, it included."""
     return [one for one in found if one["iteration"] <= iteration]
-
-
-def _bare(model: Any) -> Any:
-    return model.module if hasattr(model, "module") else model

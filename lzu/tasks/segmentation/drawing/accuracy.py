@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lzu.datasets.cityscapes.reader import stream_train_ids
 from lzu.engine.trained import load_trained
 from lzu.errors import UserError
 from lzu.experiments.context import Context
@@ -25,7 +24,7 @@ from lzu.tasks.segmentation.drawing.density import sample_density
 from lzu.tasks.segmentation.drawing.views import view
 from lzu.tasks.segmentation.pictures import pictured_maps
 from lzu.tasks.segmentation.scoring.accuracy import PixelAccuracy, pixel_accuracy
-from lzu.tasks.segmentation.scoring.predictions import read_maps
+from lzu.tasks.segmentation.scoring.predictions import read_maps, read_truths
 
 MOST_BLOCKS = 32
 """Blocks of pixels that are shown, each way."""
@@ -58,9 +57,7 @@ def draw_accuracy(context: Context) -> None:
         raise UserError("the suite plans no method beside uniform at its scale, to compare it with")
     images = read_json(context.paths.annotations("val"))["images"]
     dataset = context.settings.dataset
-    truths = list(
-        stream_train_ids(dataset.root, [image["label"] for image in images], crop=dataset.crop)
-    )
+    truths = read_truths(context, images)
     counts: dict[Run, PixelAccuracy] = {}
 
     def counted(runs: Sequence[Run]) -> PixelAccuracy:
@@ -78,7 +75,9 @@ def draw_accuracy(context: Context) -> None:
         name: Compared(counted(runs), counted([run.baseline for run in runs]))
         for name, runs in methods.items()
     }
-    density = {name: mean_density(context, runs[0]) for name, runs in methods.items()}
+    # decoded once, for all methods
+    shown = listed(context, "val")
+    density = {name: mean_density(context, runs[0], shown) for name, runs in methods.items()}
     first = next(iter(methods.values()))[0]
     baselines = list(dict.fromkeys(run.baseline for runs in methods.values() for run in runs))
     picture = context.paths.accuracy_picture(first)
@@ -98,13 +97,13 @@ def _seeds(methods: dict[str, list[Run]]) -> str:
     return f"{said} seed{'s' if numbers[-1] > 1 else ''}"
 
 
-def mean_density(context: Context, run: Run) -> NDArray[np.float64]:
-    """The `sample_density` of a trained run, on average over the validation images."""
+def mean_density(context: Context, run: Run, dataset: Any) -> NDArray[np.float64]:
+    """The `sample_density` of a trained run, on average over the images of a dataset."""
     model = load_trained(context, run)
     total, images = np.zeros(()), 0
     last: torch.Tensor | None = None
     found = np.zeros(())
-    for points in _points(model, listed(context, run.split("val"))):
+    for points in _points(model, dataset):
         # a fixed warp's are those of every image
         if last is None or not torch.equal(points, last):
             found, last = sample_density(points), points

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lzu.datasets.cityscapes.classes import CLASSES, IGNORE, TRAIN_ID_COLOURS
-from lzu.datasets.cityscapes.reader import stream_train_ids
 from lzu.engine.trained import load_trained
 from lzu.errors import UserError
 from lzu.experiments.context import Context
@@ -28,7 +27,7 @@ from lzu.tasks.segmentation.build import listed
 from lzu.tasks.segmentation.drawing.density import sample_density
 from lzu.tasks.segmentation.drawing.views import view
 from lzu.tasks.segmentation.scoring.confusion import confusion, mean_iou
-from lzu.tasks.segmentation.scoring.predictions import read_maps
+from lzu.tasks.segmentation.scoring.predictions import read_maps, read_truths
 
 MEASURE = Measure("mIoU", "classes")
 """An image's own mean IoU over the classes that its labels have."""
@@ -58,10 +57,7 @@ def draw_cases(context: Context, run: Run, **chosen: Any) -> None:
     choice = Choice(**chosen)
     require_case(context, run, choice.count, choice.least)
     images = read_json(context.paths.annotations("val"))["images"]
-    dataset = context.settings.dataset
-    truths = list(
-        stream_train_ids(dataset.root, [image["label"] for image in images], crop=dataset.crop)
-    )
+    truths = read_truths(context, images)
     uniform, own = (list(read_maps(context, one, images)) for one in (run.baseline, run))
     scores = score_images(images, truths, uniform, own)
     cases = pick_cases(scores, choice.count, MEASURE, choice.least)

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 import lzu
 from lzu.datasets.cityscapes.balance import TRAIN_SHARES
 from lzu.datasets.cityscapes.classes import CLASSES, IGNORE, TRAIN_ID_COLOURS
-from lzu.datasets.cityscapes.crop import central_crop
-from lzu.datasets.cityscapes.reader import read_train_ids
-from lzu.datasets.images import read_image
+from lzu.datasets.cityscapes.reader import read_crop, reduced
 from lzu.engine.pictures import Frame
 from lzu.experiments.context import Context
 from lzu.files import read_json
@@ -28,19 +26,13 @@ def busy_frame(context: Context) -> Frame:
     """The validation crop of `most_varied`, and the saliency of its boundaries by the prior's
     settings."""
     record = most_varied(read_json(context.paths.annotations("val"))["images"])
-    image, labels = read_crop(context, record)
+    image, labels = pictured_crop(context, record)
     prior = context.settings.prior
-    height, width = prior.label_size
-    # as the prior's labels are reduced: a pixel gets the label at its centre
-    rows, columns = (
-        ((np.arange(n) + 0.5) * side / n).astype(int)
-        for n, side in zip((height, width), labels.shape, strict=True)
-    )
-    reduced = torch.from_numpy(labels[rows][:, columns].copy())
+    small = torch.from_numpy(reduced(labels, prior.label_size))
     return Frame(
         image,
         lambda lattice: lzu.saliency.from_boundaries(
-            reduced,
+            small,
             lattice,
             boundary=prior.boundary,
             background=prior.background,
@@ -63,17 +55,14 @@ def most_varied(images: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return max(images, key=seen)
 
 
-def read_crop(
+def pictured_crop(
     context: Context, record: dict[str, Any]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The central crop of a listing's image: (H, W, 3) uint8 RGB, and its trainIds (H, W)."""
     dataset = context.settings.dataset
-    root = Path(dataset.root)
-    size = (record["width"], record["height"])
-    inside = central_crop((size[1], size[0]), dataset.crop)
-    image = read_image(root / record["image"], size)[inside]
-    labels = read_train_ids(root / record["label"])[inside]
-    return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2RGB), labels
+    root, size = Path(dataset.root), (record["height"], record["width"])
+    image, labels = read_crop(root / record["image"], root / record["label"], size, dataset.crop)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), labels
 
 
 def draw_data(context: Context, out: Path) -> None:
@@ -81,7 +70,7 @@ def draw_data(context: Context, out: Path) -> None:
     content = read_json(context.paths.annotations("train"))
     info = content["info"]
     record = most_varied(content["images"])
-    image, labels = read_crop(context, record)
+    image, labels = pictured_crop(context, record)
     counted = sum(info["class_pixels"].values())
     ignored = info["ignored_pixels"]
     write_class_balance(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lzu.datasets.cityscapes.reader import stream_train_ids
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
@@ -57,3 +58,10 @@ def read_maps(
     for image in images:
         where = f"{source}: image {image['id']}"
         yield unpack_map(by_id[image["id"]].get("map"), context.settings.dataset.crop, where)
+
+
+def read_truths(context: Context, images: Sequence[dict[str, Any]]) -> list[NDArray[np.uint8]]:
+    """The labels (H, W), of the whole crop, of each of a listing's images."""
+    dataset = context.settings.dataset
+    labels = [image["label"] for image in images]
+    return list(stream_train_ids(dataset.root, labels, crop=dataset.crop))

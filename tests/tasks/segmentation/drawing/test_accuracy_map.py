@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lzu.errors import UserError
+from lzu.tasks.segmentation.build import listed
 from lzu.tasks.segmentation.drawing import accuracy
 from lzu.tasks.segmentation.drawing.accuracy import (
     Compared,
@@ -87,7 +88,7 @@ def test_the_maps_are_those_of_a_count_over_all_images_and_seeds(drawn):
 def test_the_numbers_beside_are_those_of_all_pixels(prepared, drawn):
     (*_, maps, _, _), rows = drawn
     assert list(rows) == list(METHODS)
-    density = mean_density(prepared, RUN)
+    density = mean_density(prepared, RUN, listed(prepared, "val"))
     np.testing.assert_allclose(maps[0].magnification, density)
     more = enlarged(density, (128, 128))
     right, counted = shares_by_hand("lzu_fixed", SHARES["lzu_fixed"])
@@ -114,7 +115,7 @@ def test_the_density_is_the_mean_over_images(prepared, monkeypatch):
     tensors = [accuracy.torch.from_numpy(one) for one in points]
     monkeypatch.setattr(accuracy, "_points", lambda model, dataset: iter(tensors))
     expected = np.mean([sample_density(one) for one in tensors], axis=0)
-    np.testing.assert_allclose(mean_density(prepared, RUN), expected)
+    np.testing.assert_allclose(mean_density(prepared, RUN, listed(prepared, "val")), expected)
 
 
 def test_places_are_enlarged_where_the_density_is_above_one():

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import lzu
-from lzu.tasks.segmentation.drawing.frame import busy_frame, draw_data, most_varied, read_crop
+from lzu.tasks.segmentation.drawing.frame import busy_frame, draw_data, most_varied, pictured_crop
 from tests.tasks.segmentation.drawing.conftest import VAL, truth_of
 
 
@@ -27,7 +27,7 @@ def test_the_pictured_crop_comes_from_its_files(prepared):
     images = json.loads(prepared.paths.annotations("val").read_text())["images"]
     chosen = most_varied(images)
     number = VAL.index(chosen["id"])
-    image, labels = read_crop(prepared, chosen)
+    image, labels = pictured_crop(prepared, chosen)
     assert np.array_equal(labels, truth_of(number))
     counts = [len(set(np.unique(truth_of(n))) - {255}) for n in range(len(VAL))]
     assert counts[number] == max(counts)
