@@ -13,6 +13,7 @@ pytest.importorskip("mmseg")
 
 from mmseg.registry import DATASETS
 
+from lzu.datasets.cityscapes import reader
 from lzu.datasets.cityscapes.reader import read_train_ids
 from lzu.datasets.images import read_image
 from lzu.engine.build import enter_scope
@@ -50,7 +51,7 @@ def decoded(monkeypatch):
         paths.append(str(path))
         return read_image(path, size)
 
-    monkeypatch.setattr(images, "read_image", counted)
+    monkeypatch.setattr(reader, "read_image", counted)
     return paths
 
 
