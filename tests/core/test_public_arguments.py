@@ -52,6 +52,7 @@ INTERNAL = {
     "lattice.pair",
     "lattice.restore_precision",
     "lattice.sample_frame",
+    "mapping.attraction",
     "mapping.folded_kernels",
     "mapping.forward_axis",
     "mapping.forward_axis_grid",
