@@ -1,0 +1,1 @@
+"""nuScenes: layout, reader, validator and the infos that mmdet3d reads."""
