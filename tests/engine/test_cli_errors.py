@@ -47,7 +47,7 @@ def stopped(capsys, *arguments):
 
 
 def test_every_verb_is_looked_at():
-    parser = cli._parser()
+    parser = cli.make_parser()
     verbs = next(action for action in parser._actions if action.choices)
     assert set(verbs.choices) == set(VERBS)
 
@@ -138,7 +138,7 @@ def test_a_package_that_is_not_there_is_named_with_its_extra(
     def missing(options):
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
-    monkeypatch.setattr(cli, "_list", missing)
+    monkeypatch.setattr(cli.verbs, "list_runs", missing)
     config = request.config.rootpath / CONFIG
     message = stopped(capsys, "list", "--config", config)
     assert message == (
@@ -151,7 +151,7 @@ def test_a_module_of_our_own_that_is_missing_is_a_fault(monkeypatch):
     def missing(options):
         raise ModuleNotFoundError("No module named 'lzu.nothing'", name="lzu.nothing")
 
-    monkeypatch.setattr(cli, "_list", missing)
+    monkeypatch.setattr(cli.verbs, "list_runs", missing)
     with pytest.raises(ModuleNotFoundError):
         cli.main(["list", "--config", CONFIG])
 
@@ -161,7 +161,7 @@ def test_a_place_that_refuses_is_named(capsys, monkeypatch, number):
     def refused(options):
         raise OSError(number, os.strerror(number), "results/x")
 
-    monkeypatch.setattr(cli, "_list", refused)
+    monkeypatch.setattr(cli.verbs, "list_runs", refused)
     assert cli.main(["list", "--config", CONFIG]) == 1
     assert capsys.readouterr().err == f"lzu: results/x: {os.strerror(number)}\n"
 
@@ -172,7 +172,7 @@ def test_a_terminal_that_lacks_a_character_is_no_reason_to_stop(request, encodin
     arguments = ("show", "--config", "config/study.yaml", "--mode", "cached")
     env = {**os.environ, "PYTHONPATH": str(root), "PYTHONIOENCODING": encoding, "LC_ALL": "C"}
     code = (
-        "import lzu.cli, sys; lzu.cli._show = lambda options: print('27.8±2.7 – 0.5×');"
+        "import lzu.cli, sys; lzu.cli.verbs.show = lambda options: print('27.8±2.7 – 0.5×');"
         "sys.exit(lzu.cli.main(sys.argv[1:]))"
     )
     done = subprocess.run(
@@ -185,7 +185,8 @@ def test_a_terminal_that_lacks_a_character_is_no_reason_to_stop(request, encodin
 def test_a_reader_that_has_enough_is_no_fault(request):
     root = request.config.rootpath
     code = (
-        "import lzu.cli, sys; lzu.cli._list = lambda o: [print('x' * 99) for _ in range(9999)];"
+        "import lzu.cli, sys;"
+        "lzu.cli.verbs.list_runs = lambda o: [print('x' * 99) for _ in range(9999)];"
         "sys.exit(lzu.cli.main(sys.argv[1:]))"
     )
     env = {**os.environ, "PYTHONPATH": str(root)}
