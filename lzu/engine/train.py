@@ -28,6 +28,7 @@ from lzu.engine.weights import describe_initial_weights, fetch_backbones
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
+from lzu.experiments.settings import Schedule
 from lzu.files import read_json, write_json
 from lzu.models.compat import strict_loading
 from lzu.results.provenance import collect_provenance
@@ -159,17 +160,9 @@ def _runner_config(
         )
     dataset = step("dataset_config")(context, run, "train", schedule.flip)
     per_epoch, iterations = iterations_of(context, run)
-    warmup = schedule.warmup_iterations
     rate = settings.methods[run.method].learning_rate
     optimizer = {**copy.deepcopy(schedule.optimizer), "lr": rate}
     clip = None if schedule.clip_norm is None else {"max_norm": schedule.clip_norm}
-    decay = {
-        "type": "PolyLR",
-        "power": schedule.power,
-        "eta_min": schedule.final_rate,
-        "by_epoch": False,
-    }
-    warm = {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0}
     batch = schedule.batch // world
     name = f"{run.task} {run.method} {run.variant} seed{run.seed}"
     return Config(
@@ -202,11 +195,13 @@ def _runner_config(
                 "collate_fn": {"type": "pseudo_collate"},
             },
             "train_cfg": {"type": "LZUTrainLoop", "max_iters": iterations},
-            "optim_wrapper": {"type": "OptimWrapper", "optimizer": optimizer, "clip_grad": clip},
-            "param_scheduler": [
-                *([{**warm, "end": warmup}] if warmup > 1 else []),
-                {**decay, "begin": 0, "end": iterations},
-            ],
+            "optim_wrapper": {
+                "type": "OptimWrapper",
+                "optimizer": optimizer,
+                "clip_grad": clip,
+                **_of_biases(schedule),
+            },
+            "param_scheduler": _rates(schedule, per_epoch, iterations),
             "default_hooks": {
                 "checkpoint": {
                     "type": "CheckpointHook",
@@ -225,3 +220,23 @@ def _runner_config(
             ],
         }
     )
+
+
+def _rates(schedule: Schedule, per_epoch: int, iterations: int) -> list[dict[str, Any]]:
+    """How the learning rate goes: the warm-up, and the steady decay or the steps."""
+    steady = {"by_epoch": False, "begin": 0}
+    warmup = schedule.warmup_iterations
+    warm = {"type": "LinearLR", "start_factor": schedule.warmup_start, **steady, "end": warmup}
+    decay = {"type": "PolyLR", "power": schedule.power, "eta_min": schedule.final_rate}
+    if schedule.milestones:
+        at = [epoch * per_epoch for epoch in schedule.milestones]
+        decay = {"type": "MultiStepLR", "milestones": at, "gamma": 0.1}
+    return [*([warm] if warmup > 1 else []), {**decay, **steady, "end": iterations}]
+
+
+def _of_biases(schedule: Schedule) -> dict[str, Any]:
+    """Rates and decay of biases, where they are not the others'."""
+    if schedule.bias_rate == schedule.bias_decay == 1:
+        return {}
+    own = {"bias_lr_mult": schedule.bias_rate, "bias_decay_mult": schedule.bias_decay}
+    return {"paramwise_cfg": own}

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lzu.experiments.methods import METHODS, Method
 from lzu.experiments.nested import walk
+from lzu.experiments.tables import TABLE_2_SCALES
 
 Scale = Annotated[float, Field(gt=0, le=2)]
 Seed = Annotated[int, Field(ge=0)]
@@ -130,6 +131,11 @@ class Dataset(Strict):
         """(height, width) in pixels of what networks look at, of which scales are fractions."""
         return self.native_size
 
+    @property
+    def prepared_as(self) -> list[Any]:
+        """What a prepared split follows from beside its raw data: nothing, by default."""
+        return []
+
     def world_of(self, split: str) -> dict[str, Any] | None:
         """The settings of the synthetic world that `split` ("train" or "val") depends on."""
         if self.synthetic is None:
@@ -144,6 +150,27 @@ class BoxDataset(Dataset):
     tolerate: tuple[Literal["box_size", "box_outside"], ...] = Field(
         (), description="kinds of wrong boxes that are left out and counted, and no errors"
     )
+
+
+class Upsampling(Strict):
+    """Table 2: trained models evaluated on images given at other scales than the native one."""
+
+    from_scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = Field(
+        description="of the images given (paper: 0.25 to 1)"
+    )
+    to_scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = Field(
+        description="of the models (paper: 0.25 to 1)"
+    )
+    methods: Annotated[tuple[Literal["uniform", "lzu_fixed"], ...], Field(min_length=1)] = Field(
+        ("uniform", "lzu_fixed"), description="whose models"
+    )
+    seeds: tuple[Seed, ...] | None = Field(None, description="some of the models'; null: all")
+
+    @model_validator(mode="after")
+    def _of_table_2(self) -> "Upsampling":
+        require_among("from_scales", self.from_scales, TABLE_2_SCALES, "Table 2 has")
+        require_among("to_scales", self.to_scales, TABLE_2_SCALES, "Table 2 has")
+        return self
 
 
 class Weights(Strict):
@@ -216,7 +243,8 @@ class Schedule(Strict):
     """The training schedule.
 
     The rate decays iteration by iteration, from the method's to `final_rate`, as the `power`-th
-    power of the part that is left: linearly to zero by default (A.6).
+    power of the part that is left: linearly to zero by default (A.6). With `milestones` it falls in
+    steps instead.
     """
 
     epochs: Annotated[int, Field(ge=1)] = Field(3, description="passes over the data (paper: A.6)")
@@ -227,6 +255,9 @@ class Schedule(Strict):
     final_rate: Annotated[float, Field(ge=0)] = Field(
         0.0, description="learning rate that the decay ends at"
     )
+    milestones: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), description="epochs after which the rate falls to a tenth, in place of the steady decay"
+    )
     batch: Annotated[int, Field(ge=1)] = Field(
         8, description="images an iteration, over all GPUs (paper: A.6)"
     )
@@ -234,8 +265,15 @@ class Schedule(Strict):
         {"type": "SGD", "momentum": 0.9, "weight_decay": 1e-4},
         description="torch's optimizer and its arguments; the rate is the method's",
     )
+    bias_rate: Positive = Field(1.0, description="learning rate of biases, times the others'")
+    bias_decay: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="weight decay of biases, times the others'"
+    )
     warmup_iterations: Annotated[int, Field(ge=0)] = Field(
         1000, description="of linear warm-up (paper: A.6)"
+    )
+    warmup_start: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.001, description="of the method's rate, what the warm-up starts from"
     )
     clip_norm: Positive | None = Field(None, description="gradients' largest norm; null: any")
     flip: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -253,6 +291,17 @@ class Schedule(Strict):
             raise ValueError(
                 "optimizer.lr: the rate is each method's: set methods.NAME.learning_rate, and "
                 "remove it here"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _falls(self) -> "Schedule":
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones: {list(self.milestones)} do not rise")
+        if self.milestones and self.milestones[-1] > self.epochs:
+            raise ValueError(
+                f"milestones: {self.milestones[-1]} is after the end, epochs {self.epochs}; remove "
+                "it or train longer"
             )
         return self
 
@@ -297,6 +346,13 @@ class LatticePrior(Strict):
 
     lattice: Lattice = Field((31, 51), description="rows, columns of the saliency (paper: A.6)")
     fwhm: Positive = Field(22.0, description="of the attraction kernel, in cells (paper: A.6)")
+
+
+class BoxPrior(LatticePrior):
+    """The fixed saliency, a density of the training boxes, and the warp made from it (A.6)."""
+
+    amplitude: Positive = Field(1.0, description="of the boxes against the constant (paper: A.6)")
+    bandwidth: Positive = Field(64.0, description="variance per pixel of box size (paper: A.6)")
 
 
 class TaskSettings(Strict):
@@ -357,6 +413,19 @@ class TaskSettings(Strict):
         except ValidationError as error:
             said = error.errors()[0]["msg"]
             raise ValueError(f"methods.{name}.variants: {key}: {said} (given: {text})") from None
+
+    def check_upsampling(self, wanted: Upsampling) -> None:
+        """Raise ValueError if Table 2 needs models that are not trained."""
+        where = "upsampling"
+        require_among(f"{where}.methods", wanted.methods, tuple(self.methods), "methods has")
+        for method in wanted.methods:
+            said = f"methods.{method}.scales, of which models are trained, has"
+            trained = self.methods[method].scales
+            require_among(f"{where}.to_scales", wanted.to_scales, trained, said)
+            for scale in wanted.to_scales:
+                own = self.seeds_of(method, scale)
+                who = f"{method} at {scale:g} has"
+                require_among(f"{where}.seeds", wanted.seeds or (), own, who)
 
     def seeds_of(self, method: str, scale: float) -> tuple[int, ...]:
         """The seeds of a method at a scale."""

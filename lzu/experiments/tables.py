@@ -136,6 +136,49 @@ class Table:
         raise KeyError(f"{self.name} has no column {metric!r}")
 
 
+TABLE_2_SCALES = (0.25, 0.5, 0.75, 1.0)
+"""Of the images given, and of the models, in both halves of Table 2."""
+
+
+def upsampling_table(task: str, half: str, metric: str, dataset: str, device: str) -> Table:
+    """Table 2's `half` of a task ("2D", "3D"): a metric over both scales."""
+    name = "table2" if half == "2D" else f"table2_{half.lower()}"
+    return Table(
+        name=name,
+        task=task,
+        title=f"Table 2 ({half}). {metric}, upsampling and downsampling",
+        published_file="table2_up_and_downsampling.csv",
+        published_dataset=dataset,
+        published_device=device,
+        headline=metric,
+        primary=("lzu_fixed", 0.5),
+        columns=(Column(metric, metric, published="score"),),
+        rows=tuple(
+            Row(
+                table=name,
+                task=task,
+                method=method,
+                from_scale=given,
+                to_scale=seen,
+                published=(
+                    ("task", task),
+                    ("method", METHODS[method].label),
+                    ("from_scale", f"{given:g}"),
+                    ("to_scale", f"{seen:g}"),
+                ),
+            )
+            for seen in TABLE_2_SCALES
+            for method in ("uniform", "lzu_fixed")
+            for given in TABLE_2_SCALES
+        ),
+        layout="scales",
+        notes=(
+            "Each model is trained once, at its `to` scale, on images of native size (from 1x), "
+            "and evaluated on images resized to the `from` scale beforehand.",
+        ),
+    )
+
+
 def baseline_row(row: Row, rows: Iterable[Row]) -> Row | None:
     """Of `rows`, the baseline's at the scales of `row`; None if `row` is it, or there is none."""
     if row.method == BASELINE.name:

@@ -269,8 +269,8 @@ def raw_data(wildcards):
     part = wildcards.split
     own = dataset.world_of(part)
     state = raw_state(context.task.name, part) if own is None else None
-    prepared_as = [] if dataset.frame == dataset.native_size else [dataset.frame]
-    return json.dumps([own and [dataset.native_size, own], state, *prepared_as], sort_keys=True)
+    settings = [own and [dataset.native_size, own], state, *dataset.prepared_as]
+    return json.dumps(settings, sort_keys=True)
 
 
 def checking(wildcards):

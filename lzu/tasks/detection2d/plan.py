@@ -1,11 +1,11 @@
 """Which runs a suite's settings ask for, table by table, and by which priors they zoom."""
 
 from lzu.experiments.methods import BASELINE
-from lzu.experiments.plan import method_runs
+from lzu.experiments.plan import density_name, method_runs, upsampling_runs
 from lzu.experiments.run import SEARCH, Run
-from lzu.experiments.settings import with_options
+from lzu.experiments.settings import BoxPrior, with_options
 from lzu.experiments.task import PriorSpec
-from lzu.tasks.detection2d.settings import Detection2d, Prior
+from lzu.tasks.detection2d.settings import Detection2d
 from lzu.tasks.detection2d.tables import TABLE_2, TABLE_6, TASK
 
 
@@ -13,23 +13,9 @@ def runs(settings: Detection2d, suite: str) -> dict[str, list[Run]]:
     """The runs of Tables 1, 2 and 6."""
     return {
         "table1": method_runs(settings, suite, TASK),
-        "table2": _upsampling(settings, suite),
+        "table2": upsampling_runs(settings, settings.upsampling, suite, TABLE_2),
         "table6": _search(settings, suite),
     }
-
-
-def _upsampling(settings: Detection2d, suite: str) -> list[Run]:
-    wanted = settings.upsampling
-    if wanted is None:
-        return []
-    return [
-        run
-        for row in TABLE_2.rows
-        if row.method in wanted.methods
-        and row.from_scale in wanted.from_scales
-        and row.to_scale in wanted.to_scales
-        for run in row.runs(suite, wanted.seeds or settings.seeds_of(row.method, row.to_scale))
-    ]
 
 
 def _search(settings: Detection2d, suite: str) -> list[Run]:
@@ -55,11 +41,9 @@ def prior_of(settings: Detection2d, run: Run) -> PriorSpec | None:
     return spec(with_options(settings.prior, run.options), run.split("train"))
 
 
-def spec(prior: Prior, split: str = "train") -> PriorSpec:
+def spec(prior: BoxPrior, split: str = "train") -> PriorSpec:
     """The prior of these settings, made of the boxes of `split`."""
-    rows, columns = prior.lattice
-    name = f"{rows}x{columns}-a{prior.amplitude:g}-b{prior.bandwidth:g}"
-    return PriorSpec(name, split, prior)
+    return PriorSpec(density_name(prior), split, prior)
 
 
 def split_rule(settings: Detection2d) -> dict[str, object] | None:

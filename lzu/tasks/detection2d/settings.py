@@ -8,18 +8,18 @@ from lzu.experiments.learned import Learned
 from lzu.experiments.methods import BASELINE
 from lzu.experiments.settings import (
     BoxDataset,
-    LatticePrior,
+    BoxPrior,
     Model,
     Positive,
-    Scale,
     Seed,
     Shipped,
     Strict,
     TaskSettings,
+    Upsampling,
     require_among,
 )
 from lzu.experiments.worlds import check_world
-from lzu.tasks.detection2d.tables import AMPLITUDES, FWHMS, SCALES, SEARCHED
+from lzu.tasks.detection2d.tables import AMPLITUDES, FWHMS, SEARCHED
 
 METHODS = (
     "uniform",
@@ -29,13 +29,6 @@ METHODS = (
     "lzu_learned",
     "fovea",
 )
-
-
-class Prior(LatticePrior):
-    """The fixed saliency, a density of the training boxes, and the warp made from it (A.6)."""
-
-    amplitude: Positive = Field(1.0, description="of the boxes against the constant (paper: A.6)")
-    bandwidth: Positive = Field(64.0, description="variance per pixel of box size (paper: A.6)")
 
 
 class Adaptive(Strict):
@@ -89,27 +82,6 @@ class Stream(Strict):
 
     sequence: Seed | str = Field(0, description="its sid, or its name")
     frames: Annotated[int, Field(ge=1)] = Field(40, description="the first ones, at most")
-
-
-class Upsampling(Strict):
-    """Table 2: trained models evaluated on images given at other scales than the native one."""
-
-    from_scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = Field(
-        description="of the images given (paper: 0.25 to 1)"
-    )
-    to_scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = Field(
-        description="of the models (paper: 0.25 to 1)"
-    )
-    methods: Annotated[tuple[Literal["uniform", "lzu_fixed"], ...], Field(min_length=1)] = Field(
-        ("uniform", "lzu_fixed"), description="whose models"
-    )
-    seeds: tuple[Seed, ...] | None = Field(None, description="some of the models'; null: all")
-
-    @model_validator(mode="after")
-    def _of_table_2(self) -> "Upsampling":
-        require_among("from_scales", self.from_scales, SCALES, "Table 2 has")
-        require_among("to_scales", self.to_scales, SCALES, "Table 2 has")
-        return self
 
 
 class Search(Strict):
@@ -175,7 +147,7 @@ class Detection2d(TaskSettings):
 
     dataset: BoxDataset
     model: Detector = Detector()
-    prior: Prior = Prior()
+    prior: BoxPrior = BoxPrior()
     adaptive: Adaptive = Adaptive()
     learned: Learned = Learned()
     fovea: Fovea = Fovea()
@@ -212,19 +184,8 @@ class Detection2d(TaskSettings):
 
     @model_validator(mode="after")
     def _upsamples(self) -> "Detection2d":
-        wanted = self.upsampling
-        if wanted is None:
-            return self
-        where = "upsampling"
-        require_among(f"{where}.methods", wanted.methods, tuple(self.methods), "methods has")
-        for method in wanted.methods:
-            said = f"methods.{method}.scales, of which models are trained, has"
-            trained = self.methods[method].scales
-            require_among(f"{where}.to_scales", wanted.to_scales, trained, said)
-            for scale in wanted.to_scales:
-                own = self.seeds_of(method, scale)
-                who = f"{method} at {scale:g} has"
-                require_among(f"{where}.seeds", wanted.seeds or (), own, who)
+        if self.upsampling is not None:
+            self.check_upsampling(self.upsampling)
         return self
 
     @model_validator(mode="after")

@@ -2,12 +2,12 @@
 
 from lzu.experiments.methods import BASELINE, METHODS
 from lzu.experiments.run import SEARCH, Options
-from lzu.experiments.tables import Column, Row, Table
+from lzu.experiments.tables import Column, Row, Table, upsampling_table
 from lzu.experiments.task import Bins, Unit
 
 TASK = "detection2d"
 DEVICE = "RTX 2080 Ti"
-SCALES = (0.25, 0.5, 0.75, 1.0)
+DATASET = "Argoverse-HD"
 
 TABLE_1_METHODS = {
     0.25: ("uniform", "lzu_fixed", "lzu_adaptive"),
@@ -21,7 +21,7 @@ TABLE_1 = Table(
     task=TASK,
     title="Table 1. 2D object detection on Argoverse-HD",
     published_file="table1_argoverse_hd_detection.csv",
-    published_dataset="Argoverse-HD",
+    published_dataset=DATASET,
     published_device=DEVICE,
     headline="AP",
     primary=("lzu_fixed", 0.5),
@@ -49,40 +49,7 @@ TABLE_1 = Table(
     ),
 )
 
-TABLE_2 = Table(
-    name="table2",
-    task=TASK,
-    title="Table 2 (2D). AP, upsampling and downsampling",
-    published_file="table2_up_and_downsampling.csv",
-    published_dataset="Argoverse-HD",
-    published_device=DEVICE,
-    headline="AP",
-    primary=("lzu_fixed", 0.5),
-    columns=(Column("AP", "AP", published="score"),),
-    rows=tuple(
-        Row(
-            table="table2",
-            task=TASK,
-            method=method,
-            from_scale=given,
-            to_scale=seen,
-            published=(
-                ("task", TASK),
-                ("method", METHODS[method].label),
-                ("from_scale", f"{given:g}"),
-                ("to_scale", f"{seen:g}"),
-            ),
-        )
-        for seen in SCALES
-        for method in ("uniform", "lzu_fixed")
-        for given in SCALES
-    ),
-    layout="scales",
-    notes=(
-        "Each model is trained once, at its `to` scale, on images of native size (from 1x), and "
-        "evaluated on images resized to the `from` scale beforehand.",
-    ),
-)
+TABLE_2 = upsampling_table(TASK, "2D", "AP", DATASET, DEVICE)
 
 SIZE_BINS = Bins(
     name="size_bins",

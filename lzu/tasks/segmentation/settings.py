@@ -1,6 +1,6 @@
 """The settings of semantic segmentation beside those that all tasks share (5.2, A.6)."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,11 @@ class Images(Dataset):
     def frame(self) -> tuple[int, int]:
         """The crop's (height, width) in pixels."""
         return self.crop
+
+    @property
+    def prepared_as(self) -> list[Any]:
+        """The crop, whose pixels are counted."""
+        return [] if self.crop == self.native_size else [self.crop]
 
     @model_validator(mode="after")
     def _inside(self) -> "Images":

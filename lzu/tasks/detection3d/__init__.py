@@ -1,0 +1,1 @@
+"""Monocular 3-D detection: FCOS3D on nuScenes."""
