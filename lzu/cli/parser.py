@@ -62,6 +62,13 @@ def make_parser() -> argparse.ArgumentParser:
     sub = verb("prior", verbs.prior, "make a fixed saliency prior")
     sub.add_argument("--split", default="train", help="of which data (default: train)")
     sub.add_argument("--name", help="of the prior (default: that of the first table's runs)")
+    sub.add_argument(
+        "--import",
+        dest="file",
+        type=Path,
+        metavar="FILE",
+        help="take the saliency map in FILE (.npy, or a pickle of an array) in its place",
+    )
     sub = verb("stage", verbs.stage, "train what runs need before them, as ES its sampler")
     sub.add_argument("--name", required=True, help="of what is trained")
     sub.add_argument("--seed", type=whole, default=0)

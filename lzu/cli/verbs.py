@@ -94,9 +94,16 @@ def prior(options: Options) -> None:
     spec = _main_prior(context)
     if options.name is not None:
         spec = context.find_prior(options.split, options.name)
-    from lzu.engine.prior import make_prior
+    from lzu.engine.prior import import_prior, make_prior
 
-    make_prior(context, spec)
+    if options.file is None:
+        make_prior(context, spec)
+        return
+    import_prior(context, spec, options.file)
+    print(
+        f"{context.paths.prior(spec)}: has the map in {options.file} until "
+        f"{context.paths.imported_prior(spec)} is removed"
+    )
 
 
 def stage(options: Options) -> None:

@@ -117,6 +117,11 @@ class TaskPaths:
         """The file of a fixed prior."""
         return self.root / "priors" / self.task / spec.split / f"{spec.name}.npz"
 
+    def imported_prior(self, spec: PriorSpec) -> Path:
+        """The saliency of others that stands in for a fixed prior, if it was imported; apart,
+        because the workflow makes all that lies among the priors."""
+        return self.root / "imported" / self.task / spec.split / f"{spec.name}.npz"
+
     def stage(self, spec: StageSpec) -> Path:
         """The checkpoint of what is trained before runs."""
         folder = self.root / "stages" / self.task / spec.stage / spec.name

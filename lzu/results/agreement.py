@@ -121,6 +121,7 @@ def level_error_problem(context: Context, content: dict[str, Any]) -> str | None
         today = None if context.suite.mode == "cached" else fingerprint(context, spec.split)
     except UserError:
         today = None
-    if today is not None and prior["source"].get("fingerprint") != today:
+    of_data = "imported" not in prior["source"]
+    if of_data and today is not None and prior["source"].get("fingerprint") != today:
         return "its prior was made of other data"
     return None

@@ -66,7 +66,7 @@ def _on_a_part(context: Context, run: Run) -> bool:
 
 
 def _record_of(context: Context, content: Mapping[str, Any]) -> tuple[Path, ...]:
-    """The record of how the training set was split, if the result is of a model trained on a part."""
+    """The record of how the training set was split, if a result's model was trained on a part."""
     told = content.get("run", {})
     of_run = [run for run in context.runs if "seed" in told and run.as_dict() == told]
     parts = context.task.parts

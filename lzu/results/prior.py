@@ -21,7 +21,9 @@ class Prior:
 
     `saliency` is (1, 1, h, w), float32, positive, sum 1. `parameters` holds what it was made
     with (`native_size` (height, width) in pixels of the frame, lattice, and more) and `source`
-    where from (dataset, split, fingerprint, number of boxes).
+    where from (dataset, split, fingerprint, number of boxes). An imported prior has the parameters
+    of the one that it stands in for, of which lattice and size alone are known to be its own, and
+    as its source the file (`imported`, `sha256`).
     """
 
     saliency: np.ndarray
@@ -38,6 +40,40 @@ def parameters_of(context: Context, spec: PriorSpec) -> dict[str, Any]:
     """What a prior is made with, as `Prior.parameters` has it; `fwhm` is the warp's."""
     made_with = spec.settings.model_dump(mode="json", exclude={"fwhm"})
     return {"native_size": list(context.settings.dataset.frame), **made_with}
+
+
+def check_map(path: str | Path, values: np.ndarray, lattice: tuple[int, int]) -> np.ndarray:
+    """The map of a file as a prior's saliency: (1, 1, h, w), float32, positive, sum 1.
+
+    Args:
+        values: (h, w), or with dimensions of 1 before them, of any real numbers above 0.
+        lattice: (h, w) that the suite's prior has.
+
+    Raises:
+        UserError: for values of another shape, and for those that are not finite and positive.
+    """
+    outer, own = values.shape[:-2], values.shape[-2:]
+    if len(own) != 2 or set(outer) - {1}:
+        raise UserError(f"{path}: an array of shape {values.shape} is no one map of h x w cells")
+    if tuple(own) != tuple(lattice):
+        raise UserError(
+            f"{path}: a map of {own[0]}x{own[1]} cells, but the suite's prior has "
+            f"{lattice[0]}x{lattice[1]}: set prior.lattice to [{own[0]}, {own[1]}], or give another"
+        )
+    exact = values.astype(np.float64).reshape(1, 1, *own)
+    wrong = ~(np.isfinite(exact) & (exact > 0))
+    if wrong.any():
+        row, column = np.argwhere(wrong[0, 0])[0]
+        raise UserError(
+            f"{path}: cell ({row}, {column}) is {exact[0, 0, row, column]:g}; saliency is finite "
+            "and above 0 in every cell"
+        )
+    # divided by the largest first: a sum of finite numbers may be infinite
+    scaled = exact / exact.max()
+    found: np.ndarray = (scaled / scaled.sum()).astype(np.float32)
+    if found.min() == 0:
+        raise UserError(f"{path}: its least value, beside its largest, counts as 0")
+    return found
 
 
 def save_prior(path: str | Path, prior: Prior) -> None:

@@ -115,7 +115,10 @@ def level_error(machine: str, constructed: SimpleNamespace) -> dict[str, Any]:
         "suite": "tried",
         "prior": {
             "parameters": {
-                "native_size": [1200, 1920], "lattice": [4, 6], "amplitude": 1, "bandwidth": 64
+                "native_size": [1200, 1920],
+                "lattice": [4, 6],
+                "amplitude": 1,
+                "bandwidth": 64,
             },
             "source": {"fingerprint": "of-train"},
         },

@@ -42,7 +42,7 @@ def rewritten(path, change):
 
 
 def test_kept_results_of_the_suite_s_settings_are_taken(kept):
-    context, frame = kept()
+    _, frame = kept()
     assert frame["file"].nunique() == 4 + 2
     assert not frame["stamp"].isna().any()
     assert kept(mode="compute")[1].equals(frame)
@@ -151,7 +151,11 @@ def test_a_timing_stamp_is_of_method_scale_and_sizes_alone(tmp_path):
         ("methods.uniform.learning_rate", 0.7, True),
         ("schedule", {"epochs": 9}, True),
         ("timing", {"rounds": 7}, True),
-        ("model", {"base": "toy::x", "initial_weights": {"source": "x", "sha256": "0" * 64}}, False),
+        (
+            "model",
+            {"base": "toy::x", "initial_weights": {"source": "x", "sha256": "0" * 64}},
+            False,
+        ),
         ("dataset.native_size", [64, 64], False),
         ("margin", 0.5, False),
     ):

@@ -202,3 +202,16 @@ def test_settings_of_the_command_line_are_read_strictly(plan, words, said):
     assert status != 0
     assert re.search(f"lzu: .*demo.yaml and --config.*{said}", printed, re.DOTALL), printed
     assert "Traceback" not in printed
+
+
+def test_an_imported_prior_takes_the_place_of_its_data(plan, tmp_path):
+    prior = "results/smoke/priors/detection2d/train/31x51-a1-b64.npz"
+    words = ("--configfile", "config/smoke.yaml", "--", prior)
+    _, text = plan(*words)
+    assert jobs(text)["prepare"] == jobs(text)["prior"] == 1
+    imported = tmp_path / prior.replace("/priors/", "/imported/")
+    imported.parent.mkdir(parents=True)
+    imported.touch()
+    status, text = plan(*words)
+    assert status == 0, text
+    assert jobs(text) == {"prior": 1}

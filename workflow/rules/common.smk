@@ -191,6 +191,13 @@ def prepared(context, *splits):
     ]
 
 
+def prior_data(wildcards):
+    """What a prior is made of: training data, or the saliency that was imported in its place."""
+    context = context_of(wildcards)
+    imported = context.paths.imported_prior(context.find_prior(wildcards.split, wildcards.prior))
+    return [imported] if imported.exists() else prepared(context, wildcards.split)
+
+
 def training_data(wildcards):
     """What a run trains on; where it follows frames, the videos that it will be evaluated on too."""
     context, run = context_of(wildcards), run_of(wildcards)

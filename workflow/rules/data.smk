@@ -106,7 +106,7 @@ for context in COMPUTED.values():
 rule prior:
     """Dataset-wide saliency of a training split."""
     input:
-        lambda wildcards: prepared(context_of(wildcards), wildcards.split),
+        prior_data,
     output:
         # its settings are in its name
         ROOT / "priors/{task}/{split}/{prior}.npz",
