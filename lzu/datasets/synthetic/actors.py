@@ -6,7 +6,10 @@ import numpy as np
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
 from lzu.datasets.cityscapes.classes import IDS
+from lzu.datasets.nuscenes.classes import CLASSES as KINDS
 from lzu.datasets.synthetic.mesh import Mesh
+
+_KIND_OF_LABEL = {"person": "pedestrian", **{name: name for name in CLASSES if name in KINDS}}
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class Actors:
     Attributes:
         meshes: for each actor its mesh, or a stride of meshes for people who walk.
         palette: (N, slots, 3) colours.
-        label: (N,) category id in `CLASSES`, or -1.
+        label: (N,) category id in `CLASSES` of Argoverse-HD, or -1.
+        kind: (N,) class of nuScenes, "" for none; riders have none, they count with their cycle.
         semantic: (N,) Cityscapes id.
         group: (N,) row of the sequence's displacements that carries the actor along s.
         s, d, z, yaw: (N,) place at time 0; yaw relative to the road's heading.
@@ -33,6 +37,7 @@ class Actors:
     meshes: tuple[tuple[Mesh, ...], ...]
     palette: np.ndarray
     label: np.ndarray
+    kind: tuple[str, ...]
     semantic: np.ndarray
     group: np.ndarray
     s: np.ndarray
@@ -87,6 +92,7 @@ class ActorList:
                 meshes=meshes,
                 palette=palette,
                 label=CLASSES.index(label) if label else -1,
+                kind=_KIND_OF_LABEL.get(label, "") if parent < 0 else "",
                 semantic=IDS[semantic],
                 group=group,
                 s=s,
@@ -110,7 +116,7 @@ class ActorList:
         """All rows as arrays."""
         columns = {key: [row[key] for row in self.rows] for key in self.rows[0]}
         arrays = {
-            key: tuple(column) if key in ("meshes", "attribute") else np.array(column)
+            key: tuple(column) if key in ("meshes", "kind", "attribute") else np.array(column)
             for key, column in columns.items()
         }
         arrays["palette"] = arrays["palette"].astype(np.float32)

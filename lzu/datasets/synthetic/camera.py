@@ -98,3 +98,23 @@ def make_camera(config: WorldConfig, pose: Pose, name: str = "CAM_FRONT") -> Cam
         [pose.x + c * place[0] - s * place[1], pose.y + s * place[0] + c * place[1], place[2]]
     )
     return Camera(name, config.image_size, focal, np.stack([right, down, forward]), position)
+
+
+def calibration(pose: Pose, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Place (x, y, z) and rotation, a quaternion (w, x, y, z) from the camera's frame to the ego's,
+    of a camera on a rig whose ego frame is level: the rig's pitch is in the rotation."""
+    yaw, _, place = CAMERAS[name]
+    turn = np.deg2rad(yaw) / 2
+    tilt = -pose.pitch * np.cos(np.deg2rad(yaw)) / 2
+    # Turned about z, then tilted about y; (w, x, y, z) of the product of both.
+    a = np.array([np.cos(turn), 0, 0, np.sin(turn)])
+    b = np.array([np.cos(tilt), 0, np.sin(tilt), 0])
+    optical = np.array([0.5, -0.5, 0.5, -0.5])  # x right, y down, z forward in x forward, z up
+    rotation = _times(_times(a, b), optical)
+    return place, tuple(float(value) for value in rotation)
+
+
+def _times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Product of two quaternions (w, x, y, z)."""
+    w, v = a[0] * b[0] - a[1:] @ b[1:], a[0] * b[1:] + b[0] * a[1:] + np.cross(a[1:], b[1:])
+    return np.concatenate([[w], v])

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
+from lzu.datasets.nuscenes.classes import CAMERAS
 from lzu.datasets.synthetic.scenery import SCENERIES, Scenery
 from lzu.errors import UserError
 
@@ -34,6 +35,8 @@ class WorldConfig:
         min_visible_fraction: objects of which less than this fraction of the pixels inside the
             image is visible are not labelled.
         horizontal_fov_deg: horizontal field of view of the front camera in degrees.
+        cameras: which of the six cameras of nuScenes' rig there are, in its layout; those of the
+            other layouts show what CAM_FRONT sees. Six take six times as long as one.
         jpeg_quality: 1 to 100, of the written images.
         sensor_noise: amplitude of the sensor's noise in grey levels (0: none).
         scenery: "plain", or "city": a calmer street in which all classes of Cityscapes occur, in
@@ -57,12 +60,14 @@ class WorldConfig:
     min_box_fraction: float = 0.008
     min_visible_fraction: float = 0.25
     horizontal_fov_deg: float = 69.0
+    cameras: tuple[str, ...] = CAMERAS
     jpeg_quality: int = 90
     sensor_noise: float = 3.0
     scenery: str = "plain"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "cameras", tuple(self.cameras))
         object.__setattr__(self, "density", dict(self.density))
         for name, low in (("width", 64), ("height", 64)):
             _require(getattr(self, name) >= low, name, getattr(self, name), f"at least {low}")
@@ -82,6 +87,11 @@ class WorldConfig:
         _require(1 <= self.jpeg_quality <= 100, "jpeg_quality", self.jpeg_quality, "from 1 to 100")
         kinds = ", ".join(SCENERIES)
         _require(self.scenery in SCENERIES, "scenery", self.scenery, f"one of: {kinds}")
+        _require(len(self.cameras) > 0, "cameras", self.cameras, "at least one camera")
+        for name in self.cameras:
+            known = ", ".join(CAMERAS)
+            once = name in CAMERAS and self.cameras.count(name) == 1
+            _require(once, "cameras", name, f"one of, and each once: {known}")
         for name in (*self.classes, *self.density):
             known = ", ".join(CLASSES)
             _require(name in CLASSES, "classes/density", name, f"one of: {known}")
@@ -127,6 +137,7 @@ class WorldConfig:
         """Plain values, fit for JSON."""
         values = asdict(self)
         values["classes"] = list(self.classes)
+        values["cameras"] = list(self.cameras)
         return values
 
     def of_split(self, split: str) -> dict[str, Any]:

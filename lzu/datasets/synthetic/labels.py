@@ -1,10 +1,10 @@
-"""2-D and 3-D labels of a frame."""
+"""2-D labels of a picture."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lzu.datasets.synthetic.camera import NEAR, Camera
+from lzu.datasets.synthetic.camera import Camera
 from lzu.datasets.synthetic.drawlist import DrawList
 from lzu.datasets.synthetic.scene import Sequence, Snapshot
 
@@ -21,6 +21,7 @@ class Box2D:
         track: actor, the same in all frames of a sequence.
         left, top, right, bottom: extent of what is visible, in pixels, inside the image.
         visible: fraction of the object's pixels inside the image that nothing hides.
+        pixels: how many these are.
         inside: fraction of the object's full box that lies inside the image.
         depth: metres along the optical axis to the object's centre.
     """
@@ -32,30 +33,9 @@ class Box2D:
     right: float
     bottom: float
     visible: float
+    pixels: int
     inside: float
     depth: float
-
-
-@dataclass(frozen=True)
-class Box3D:
-    """An object in the world.
-
-    Attributes:
-        category, track: as for `Box2D`.
-        centre: (x, y, z) world, metres, middle of the box.
-        size: (length, width, height) in metres.
-        yaw: heading in the world, radians.
-        velocity: (x, y) world, m/s.
-        attribute: nuScenes' attribute name, "" for none.
-    """
-
-    category: int
-    track: int
-    centre: tuple[float, float, float]
-    size: tuple[float, float, float]
-    yaw: float
-    velocity: tuple[float, float]
-    attribute: str
 
 
 def boxes_2d(
@@ -109,6 +89,7 @@ def boxes_2d(
                 right=float(box[2]),
                 bottom=float(box[3]),
                 visible=visible / whole,
+                pixels=visible,
                 inside=inside,
                 depth=float(camera.to_camera(centre)[2]),
             )
@@ -123,25 +104,3 @@ def _faces(sequence: Sequence, state: Snapshot, camera: Camera, who: int) -> boo
     toward = camera.position[:2] - state.position[who, :2]
     face = np.array([np.cos(state.yaw[who]), np.sin(state.yaw[who])])
     return float(face @ toward) > FACING * float(np.hypot(*toward))
-
-
-def boxes_3d(sequence: Sequence, state: Snapshot, reach: float = 80.0) -> tuple[Box3D, ...]:
-    """All objects of the labelled classes within `reach` metres of the ego vehicle."""
-    away = np.hypot(state.position[:, 0] - state.pose.x, state.position[:, 1] - state.pose.y)
-    present = (sequence.actors.label >= 0) & (away < reach) & (state.position[:, 2] > -NEAR)
-    return tuple(
-        Box3D(
-            category=int(sequence.actors.label[i]),
-            track=int(i),
-            centre=(
-                float(state.position[i, 0]),
-                float(state.position[i, 1]),
-                float(state.position[i, 2] + state.size[i, 2] / 2),
-            ),
-            size=tuple(float(v) for v in state.size[i]),
-            yaw=float((state.yaw[i] + np.pi) % (2 * np.pi) - np.pi),
-            velocity=(float(state.velocity[i, 0]), float(state.velocity[i, 1])),
-            attribute=sequence.actors.attribute[i],
-        )
-        for i in np.flatnonzero(present)
-    )

@@ -44,6 +44,13 @@ class Mesh:
     size: tuple[float, float, float]
 
     @cached_property
+    def extent(self) -> np.ndarray:
+        """(2, 3) least and largest corner of the solid's box, which stands on the ground."""
+        outline = self.faces[self.detail == 0].reshape(-1, 3).astype(np.float64)
+        low, high = outline.min(0), outline.max(0)
+        return np.stack([np.minimum(low, (np.inf, np.inf, 0.0)), high])
+
+    @cached_property
     def shell(self) -> "Mesh":
         """The mesh without its surface details."""
         keep = self.detail == 0
