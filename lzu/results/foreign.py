@@ -8,7 +8,6 @@ import io
 import math
 import pickle
 import pickletools
-import struct
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -63,19 +62,6 @@ _OPERATIONS = (
     "BINPERSID",
 )
 # fmt: on
-
-_BROKEN = (
-    pickle.UnpicklingError,
-    struct.error,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 class _Named:
@@ -155,7 +141,7 @@ def read_array(path: str | Path) -> np.ndarray:
             f"{path}: refused, because it names {str(error)[:200]!r}, which no array of numbers "
             "needs and which would be called by whoever loads it; give a .npy file"
         ) from None
-    except _BROKEN as error:
+    except Exception as error:  # damage shows in any way, in NumPy's reading of a header too
         said = str(error)[:200] or type(error).__name__
         raise UserError(
             f"{path}: not read as an array of numbers ({said}); give a .npy file, or a pickle of "

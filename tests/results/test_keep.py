@@ -330,3 +330,12 @@ def test_errors_of_another_prior_are_not_kept(detect, constructed, prior, about)
         write_json(metrics, {**read_json(metrics), "stamp": stamp(after, run)})
     assert keep(after).copied == 2
     assert after.paths.kept_level_errors() == {}
+
+
+def test_errors_of_an_imported_prior_are_of_no_data(detect, constructed):
+    context = detect(block())
+    content = level_error("one", constructed)
+    content["prior"]["source"] = {"imported": "saliency.pkl", "sha256": "0" * 64}
+    write_json(context.paths.level_error, content)
+    keep(context)
+    assert list(context.paths.kept_level_errors()) == ["one"]
