@@ -1,4 +1,4 @@
-"""The image frames of a run, and boxes between them.
+"""The image frames of a run; boxes, points and cameras between them.
 
 The *native* frame is the dataset's, the *given* frame that of the image at the run's `from` scale,
 and the *network* frame what the network sees, at the `to` scale. Boxes are in pixel-edge
@@ -12,6 +12,7 @@ borders, which small objects notice.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -31,6 +32,19 @@ class Frames:
         """Map (..., 4) boxes (left, top, right, bottom) from network to native pixels."""
         given = align_boxes(boxes, self.network, self.given)
         return given * _ratio(boxes, self.given, self.native)
+
+    def points_to_network(self, points: Tensor) -> Tensor:
+        """Map (..., 2) points (x, y) from native to network pixels, as corners of boxes are."""
+        return self.to_network(torch.cat((points, points), dim=-1))[..., :2]
+
+    @property
+    def matrix(self) -> Tensor:
+        """A (3, 3), float64, that does the same to points (x, y, 1): A @ cam2img are a camera's
+        intrinsics in the network's frame, of its intrinsics in the native one."""
+        ends = torch.tensor([[0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
+        left, top, right, bottom = self.to_network(ends)[0].tolist()
+        rows = [[right - left, 0, left], [0, bottom - top, top], [0, 0, 1]]
+        return torch.tensor(rows, dtype=torch.float64)
 
     @property
     def padded(self) -> tuple[int, int]:

@@ -63,3 +63,23 @@ def test_an_image_given_at_the_network_s_size_is_only_scaled():
     frames = Frames((120, 200), (60, 100), (60, 100))
     boxes = torch.tensor([[0.0, 0.0, 200.0, 120.0], [10.0, 20.0, 30.0, 50.0]])
     torch.testing.assert_close(frames.to_network(boxes), boxes / 2)
+
+
+@given(sizes, sizes, sizes)
+def test_points_and_cameras_move_as_corners_of_boxes_do(native, given_size, network):
+    frames = Frames(native, given_size, network)
+    height, width = frames.native
+    points = torch.rand(5, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    points = points * torch.tensor([width, height])
+    moved = frames.points_to_network(points)
+    torch.testing.assert_close(moved, frames.to_network(torch.cat([points, points + 1], 1))[:, :2])
+    homogeneous = torch.cat([points, torch.ones(5, 1)], 1) @ frames.matrix.T
+    torch.testing.assert_close(homogeneous[:, :2], moved)
+    assert torch.equal(homogeneous[:, 2], torch.ones(5, dtype=torch.float64))
+    # what a camera sees of a place in the world is moved likewise
+    camera = torch.tensor([[700.0, 0, 300], [0, 710, 200], [0, 0, 1]], dtype=torch.float64)
+    place = torch.tensor([1.0, -0.5, 20], dtype=torch.float64)
+    seen, network = camera @ place, frames.matrix @ camera @ place
+    torch.testing.assert_close(
+        network[:2] / network[2], frames.points_to_network(seen[:2] / seen[2])
+    )
