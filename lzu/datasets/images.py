@@ -123,6 +123,18 @@ def check_image(path: Path, size: tuple[int, int] | None, *, decode: bool) -> No
         _accept(read_header(path), size)
 
 
+def image_problem(path: Path, size: tuple[int, int], how: str) -> tuple[str, str] | None:
+    """Kind and description of what is wrong with an image file that should be `size` = (width,
+    height), or None."""
+    if how == "none":
+        return None if path.is_file() else ("image_missing", "the image is missing")
+    try:
+        check_image(path, size, decode=how == "decode")
+    except ImageError as error:
+        return error.kind, str(error)
+    return None
+
+
 def check_labels(path: Path, size: tuple[int, int] | None) -> None:
     """Raise ImageError, without the file's name, if `read_labels` would for its header."""
     _require_labels(_bytes(path, _BEGINNING))

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice, pairwise
-from pathlib import Path
 from typing import Any
 
 from lzu.datasets.argoverse_hd.classes import CLASSES
@@ -14,7 +13,7 @@ from lzu.datasets.argoverse_hd.layout import IMAGE_FOLDER, WHERE
 from lzu.datasets.argoverse_hd.reader import ArgoverseHD, load
 from lzu.datasets.argoverse_hd.structure import structure
 from lzu.datasets.findings import Finding, Report
-from lzu.datasets.images import IMAGE_CHECKS, MOST_PIXELS, ImageError, check_image
+from lzu.datasets.images import IMAGE_CHECKS, MOST_PIXELS, image_problem
 from lzu.datasets.objects import counts
 from lzu.datasets.sequences import out_of_order
 
@@ -260,15 +259,3 @@ def _files(dataset: ArgoverseHD, how: str, jobs: int) -> Iterator[Finding]:
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         yield from (finding for finding in pool.map(one, listed) if finding is not None)
-
-
-def image_problem(path: Path, size: tuple[int, int], how: str) -> tuple[str, str] | None:
-    """Kind and description of what is wrong with an image file that should be `size` = (width,
-    height), or None."""
-    if how == "none":
-        return None if path.is_file() else ("image_missing", "the image is missing")
-    try:
-        check_image(path, size, decode=how == "decode")
-    except ImageError as error:
-        return error.kind, str(error)
-    return None

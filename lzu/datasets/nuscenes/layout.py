@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from lzu.datasets import marks
+from lzu.datasets.raw import file_state, folders_state
 
 FORMAT = "nuscenes"
 """Of the marks of a synthetic world in this layout."""
@@ -55,3 +56,22 @@ def official_split(version: str, split: str) -> str:
 def is_synthetic(root: str | os.PathLike[str]) -> bool:
     """Whether a root holds a synthetic world that this project wrote in this layout."""
     return marks.is_synthetic(root, FORMAT)
+
+
+def source_of(root: str | os.PathLike[str], split: str) -> str:
+    """ "synthetic" or "real": what the root of the data set that has `split` is of; a synthetic
+    world is marked there, or where the roots of all its splits are."""
+    above = Path(root).resolve()
+    roots = (above, above.parent) if above.name == split else (above,)
+    return "synthetic" if any(is_synthetic(one) for one in roots) else "real"
+
+
+def raw_state(root: str | os.PathLike[str], split: str) -> dict[str, str]:
+    """What changes when the raw files of a split do, without reading any: the tables' sizes and
+    times, and the state of the folders of images (see `folders_state`)."""
+    base = root_of(root, split, is_synthetic(root))
+    tables = sorted(base.glob("v*/[!.]*.json"))
+    return {
+        "tables": " ".join(f"{path.relative_to(base)} {file_state(path)}" for path in tables),
+        "images": folders_state(base, (base / "samples").glob("CAM_*/")),
+    }
