@@ -107,20 +107,22 @@ class Unit:
 
 @dataclass(frozen=True)
 class Bins:
-    """A comparison beyond the paper: the headline metric by bins of some quantity.
+    """A comparison beyond the paper: a metric by bins of some quantity.
 
     In result files each bin has a value under `metric` (null where nothing is counted) and a number
     under `count`; the last bin is open.
 
     Attributes:
         name: of its files, and of its caption in workflow/report/.
-        metric: of the first table; `count`: what is counted, as "boxes".
+        metric: in result files; `label` in figures.
+        count: what is counted, as "boxes".
         quantity: in texts; `axis` on a figure's axis, before the unit.
         units: those that results may have; of several the last one is drawn.
     """
 
     name: str
     metric: str
+    label: str
     count: str
     quantity: str
     axis: str

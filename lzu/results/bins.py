@@ -4,6 +4,8 @@ Bins are given by their lower edges, the last is open. Each has a score in perce
 anything in it, and the number of things that it is of.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from lzu.results.schema import COUNT, NON_NEGATIVE, PERCENT, closed
@@ -35,3 +37,9 @@ def bins_problem(bins: dict[str, Any], lower: str, score: str, count: str) -> st
         if (value is None) != (number == 0):
             return f": from {edge:g}: {score} {value} with {number} {count}"
     return None
+
+
+def bin_names(lower: Sequence[float], what: str, sign: str) -> list[str]:
+    """The bins' names in collected results: "AP[8,16)", then the unit's sign."""
+    uppers = [*lower[1:], math.inf]
+    return [f"{what}[{low:g},{high:g}){sign}" for low, high in zip(lower, uppers, strict=True)]

@@ -1,7 +1,6 @@
 """Gathering result files into one long table: a row for each run and quantity."""
 
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from lzu.errors import UserError
 from lzu.experiments.run import Run
 from lzu.experiments.task import Bins, Task, Unit
 from lzu.files import write_atomic
+from lzu.results.bins import bin_names
 from lzu.results.schema import SUMMARY, provenances, read_metrics, read_timing
 from lzu.results.statistics import median_interval
 
@@ -103,12 +103,13 @@ def bin_metrics(
     values: Mapping[str, Sequence[Any]], bins: Bins, unit: Unit
 ) -> dict[str, float | None]:
     """A metrics file's bins in a unit as metrics: "AP[8,16)" and "boxes[8,16)" -> value."""
-    lower = values[unit.lower]
-    metrics = {}
-    for what in (bins.metric, bins.count):
-        for low, high, value in zip(lower, [*lower[1:], math.inf], values[what], strict=True):
-            metrics[f"{what}[{low:g},{high:g}){unit.sign}"] = value
-    return metrics
+    return {
+        name: value
+        for what in (bins.metric, bins.count)
+        for name, value in zip(
+            bin_names(values[unit.lower], what, unit.sign), values[what], strict=True
+        )
+    }
 
 
 def _score_rows(path: Path, task: Task) -> list[dict[str, Any]]:

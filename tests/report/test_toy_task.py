@@ -73,7 +73,8 @@ BEYOND = Table(
 )
 AGES = Bins(
     name="age_bins",
-    metric="accuracy",
+    metric="spotted",
+    label="pets spotted",
     count="pets",
     quantity="age",
     axis="age of the pet",
@@ -100,7 +101,7 @@ TOY = Task(
     tables=(TABLE, BEYOND),
     runs=toy_runs,
     metrics=closed({"accuracy": PERCENT, "cats": PERCENT}),
-    extras={"ages": bins_schema("from", "accuracy", "pets")},
+    extras={"ages": bins_schema("from", "spotted", "pets")},
     prior_of=lambda settings, run: None,
     steps={},
     scope="none",
@@ -145,7 +146,7 @@ def context(tmp_path, monkeypatch, constructed):
     for run in context.runs:
         score, left_out = accuracies(run)
         metrics = constructed.metrics_of(run, {"accuracy": score, "cats": score / 2})
-        metrics["ages"] = {"from": [0, 2], "accuracy": [score, None], "pets": [IMAGES, 0]}
+        metrics["ages"] = {"from": [0, 2], "spotted": [score, None], "pets": [IMAGES, 0]}
         metrics["jackknife"] = {
             "unit": "image",
             "groups": [[int(i) for i in range(g, IMAGES, GROUPS)] for g in range(GROUPS)],

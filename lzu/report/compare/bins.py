@@ -1,4 +1,4 @@
-"""The headline metric by bins of a quantity (see `Bins`): from collected values to curves."""
+"""A metric by bins of a quantity (see `Bins`): from collected values to curves."""
 
 import re
 from collections.abc import Iterable

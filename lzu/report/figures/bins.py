@@ -1,4 +1,4 @@
-"""The headline metric by bins, and the differences from the baseline below."""
+"""A metric by bins, and the differences from the baseline below."""
 
 import math
 import os
@@ -45,10 +45,9 @@ def bin_figure(report: TableReport, bins: Bins) -> Figure:
             own = [c for c in drawn.curves if (c.row.from_scale, c.row.to_scale) == pair]
             _draw_column(*column, drawn, own)
             column[0].set_title(scales_text(report, own[0].row))
-        metric = report.headline.label
-        panels[0, 0].set_ylabel(metric)
+        panels[0, 0].set_ylabel(bins.label)
         panels[0, 0].set_ylim(bottom=0)
-        panels[1, 0].set_ylabel(f"{metric} minus {BASELINE.label}'s")
+        panels[1, 0].set_ylabel(f"{bins.label} minus {BASELINE.label}'s")
         data = f"{report.data}, suite {report.suite}"
         figure.supxlabel(f"{bins.axis}, {drawn.unit.label}; {data}", fontsize=9)
         _legend(figure, drawn)

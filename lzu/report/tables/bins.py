@@ -40,7 +40,7 @@ def _fields(found: BinReport, curve: BinCurve, place: int) -> dict[str, Any]:
 
 def write_bin_table(report: TableReport, bins: Bins, folder: str | os.PathLike[str]) -> Path:
     """Write a task's table of bins to `folder`, a line for each unit, row and bin; a header alone
-    if no result has bins. `value` is of the headline metric."""
+    if no result has bins. `value` is of the bins' metric."""
     path = Path(folder) / f"{names.of_task(report.task.name, bins.name)}.csv"
     reports = by_bin(report, bins)
     rows = [

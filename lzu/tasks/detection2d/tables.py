@@ -54,6 +54,7 @@ TABLE_2 = upsampling_table(TASK, "2D", "AP", DATASET, DEVICE)
 SIZE_BINS = Bins(
     name="size_bins",
     metric="AP",
+    label="AP",
     count="boxes",
     quantity="object size",
     axis="√area of the object",

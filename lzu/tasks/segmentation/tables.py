@@ -174,6 +174,7 @@ SPACES = Table(
 DISTANCE_BINS = Bins(
     name="distance_bins",
     metric="mIoU",
+    label="mIoU",
     count="pixels",
     quantity="distance from a boundary",
     axis="distance from the nearest boundary between classes",
