@@ -23,7 +23,8 @@ from lzu.datasets.nuscenes.tables import Row, Say, Table, table, watched
 VISIBILITY = {"v0-40": 1, "v40-60": 2, "v60-80": 3, "v80-100": 4}
 """Level in the table -> number; of an object's pixels in all cameras, the share in percent."""
 
-_ABSENT, _ELSEWHERE = -1, -2
+# Places of rows that are not kept: not in the table, of another split, told already.
+_ABSENT, _ELSEWHERE, _LOST = -1, -2, -3
 
 
 @dataclass
@@ -177,7 +178,10 @@ def _row(
     tokens.places[number] = _ELSEWHERE
     has_instance = refers(table, row, "instance_token", instances, "instance", problems)
     has_sample = refers(table, row, "sample_token", places, "sample", problems)
-    if not (has_instance and has_sample) or places[row["sample_token"]] < 0:
+    if not (has_instance and has_sample):
+        tokens.places[number] = _LOST
+        return
+    if places[row["sample_token"]] < 0:
         return
     instance = instances[row["instance_token"]]
     label, rack = known.label(of_instance[instance])
@@ -234,9 +238,10 @@ def _boxes(
     order = np.argsort(whole[:, 0], kind="stable")
     whole, real = whole[order], real[order]
     names = [kept.tokens[index] for index in order]
-    index_of = np.empty(len(order) + 2, np.int32)
+    index_of = np.empty(len(order) + 3, np.int32)
     index_of[order] = np.arange(len(order))
-    index_of[[_ABSENT, _ELSEWHERE]] = _ABSENT, _ELSEWHERE
+    for place in (_ABSENT, _ELSEWHERE, _LOST):
+        index_of[place] = place
     # One more, so that the number -1, no neighbour, has a place.
     places = index_of[np.append(np.array(tokens.places, np.int32), _ABSENT)]
     boxes = Boxes(
@@ -264,7 +269,7 @@ def _boxes(
         for index in np.flatnonzero(named & (found == _ABSENT)):
             text = f"{key} {said[column[index]]!r} is no token of sample_annotation.json"
             problems.add("dangling_token", table.path, names[index], text)
-        other = named & (found != _ABSENT)
+        other = named & (found != _ABSENT) & (found != _LOST)
         other[other] = _is_other(boxes, samples, np.flatnonzero(other), found[other], sign)
         for index in np.flatnonzero(other):
             text = (
@@ -272,7 +277,7 @@ def _boxes(
                 f"{'earlier' if sign < 0 else 'later'}"
             )
             problems.add("neighbour", table.path, names[index], text)
-        found[other] = _ABSENT
+        found[other | (found == _LOST)] = _ABSENT
     _twice(table, boxes, instances, problems)
     return boxes
 
