@@ -108,8 +108,7 @@ def _of_cameras(boxes: Boxes, seen: Seen) -> list[dict[str, Any]]:
             "bbox_label": label,
             "bbox_label_3d": label,
             "bbox_3d": box,
-            # mmdet3d's converter, too, has boxes without points learned from images.
-            "bbox_3d_isvalid": True,
+            "bbox_3d_isvalid": lidar + radar > 0,
             "velocity": velocity,
             "center_2d": centre,
             "depth": depth,

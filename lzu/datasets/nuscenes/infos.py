@@ -12,13 +12,21 @@ A sample has mmdet3d's keys, and some of ours:
   `cam2ego`, `ego2global` (at the camera's own time: mmdet3d has no such key, and takes the lidar's
   pose to bring boxes back, which shifts them by the way that the vehicle went between),
   `lidar2cam`, `sample_data_token`, `timestamp`;
-- `cam_instances`, for each camera the boxes that it sees (`seen`): see `convert`;
+- `cam_instances`, for each camera the boxes that it sees: `token` (of sample_annotation), `bbox`
+  (left, top, right, bottom in pixels: see `geometry.extents`), `bbox_label` and `bbox_label_3d`,
+  `bbox_3d` (x, y, z of the centre of gravity, length, height, width, yaw as mmdet3d's camera boxes
+  have it), `velocity` (along the camera's x and z in m/s, 0 where unknown), `center_2d` (pixel of
+  the centre, be it in the image or not) and its `depth`, `attr_label` (8: none), `num_lidar_pts`,
+  `num_radar_pts`, `bbox_3d_isvalid`;
 - `instances`, all boxes of the ten classes: `token`, `instance`, `bbox_label_3d`, `translation`,
   `size` (width, length, height) and `rotation` (w, x, y, z) in the global frame, `velocity` (x, y
   of that frame in m/s, as the devkit computes it; null where it gives NaN), `attribute` (a name, ""
   if it has none), `num_lidar_pts`, `num_radar_pts`, `visibility` (1 to 4, null if unknown),
-  `bbox_3d_isvalid` (whether it has a point);
+  `bbox_3d_isvalid`;
 - `bicycle_racks`: `translation`, `size` and `rotation` of each.
+
+A box is valid if the lidar or a radar has a point of it; the devkit scores no other. mmdet3d's
+converter calls all boxes of cameras valid, and its detectors learn boxes without points, too.
 """
 
 import json
