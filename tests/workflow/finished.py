@@ -6,17 +6,18 @@ needed.
 """
 
 import copy
+import multiprocessing
+import os
 import re
-import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 COMMANDS = "commands"
 SNAKEFILE = """
 {before}
@@ -47,6 +48,31 @@ rule all:
 """
 
 
+# Half of a dry run's time is Snakemake's import. A server that has it forks a process for each run.
+_FORKED = multiprocessing.get_context("forkserver")
+_FORKED.set_forkserver_preload(["snakemake.cli", "lzu.tasks", "lzu.report.products"])
+
+
+def snakemake(words: Sequence[str], folder: Path) -> tuple[int, str]:
+    """Run Snakemake's command line in `folder`; its exit status, and all that it prints."""
+    with tempfile.NamedTemporaryFile("r") as printed:
+        run = _FORKED.Process(target=_snakemake, args=(list(words), folder, printed.name))
+        run.start()
+        run.join()
+        return int(run.exitcode or 0), printed.read()
+
+
+def _snakemake(words: list[str], folder: Path, printed: str) -> None:
+    from snakemake.cli import main
+
+    with open(printed, "w") as file:
+        sys.stdout.flush()
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    os.chdir(folder)
+    main(words)
+
+
 @dataclass(frozen=True)
 class Finished:
     """A folder in which all jobs of the suite with these `settings` are done."""
@@ -59,14 +85,11 @@ class Finished:
         """Run Snakemake on a suite file of these settings; return what it prints."""
         file = self.folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump(dict(settings)))
-        command = [SNAKEMAKE, "--configfile", file, "--directory", self.folder]
-        command += ["--snakefile", self.folder / "Snakefile"]
-        command += ["--workflow-profile", self.profile, *arguments]
-        done = subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, cwd=self.folder
-        )
-        text = done.stdout + done.stderr
-        assert done.returncode == 0, text[-4000:]
+        words = ["--configfile", file, "--directory", self.folder]
+        words += ["--snakefile", self.folder / "Snakefile"]
+        words += ["--workflow-profile", self.profile, *arguments]
+        status, text = snakemake([str(word) for word in words], self.folder)
+        assert status == 0, text[-4000:]
         return text
 
     @property

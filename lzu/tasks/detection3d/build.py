@@ -1,0 +1,123 @@
+"""From a context and a run to the mmdet3d model and datasets."""
+
+import copy
+from typing import Any
+
+from mmengine.config import Config
+
+# These register the classes that the configs below name.
+import lzu.models.images
+import lzu.tasks.detection3d.dataset
+import lzu.tasks.detection3d.model
+import lzu.tasks.detection3d.transforms  # noqa: F401  (one mark for all names of `lzu`)
+from lzu.engine.build import enter_scope, resampler_config, shipped_config
+from lzu.experiments.context import Context
+from lzu.experiments.identity import own_block
+from lzu.experiments.run import Run
+from lzu.experiments.settings import frame_size
+from lzu.models.frames import Frames
+from lzu.tasks.detection3d.bridge import DATASETS
+from lzu.tasks.detection3d.data import data_root
+
+LABELS = (
+    "gt_bboxes",
+    "gt_bboxes_labels",
+    "attr_labels",
+    "gt_bboxes_3d",
+    "gt_labels_3d",
+    "centers_2d",
+    "depths",
+)
+METAS = (
+    "img_path",
+    "img_shape",
+    "scale_factor",
+    "flip",
+    "cam2img",
+    "cam2ego",
+    "ego2global",
+    "sample_token",
+    "sample_idx",
+    "camera",
+    "camera_index",
+    "box_type_3d",
+    "box_mode_3d",
+)
+
+
+def model_config(context: Context, run: Run) -> dict[str, Any]:
+    """The `model` block of `run`: the shipped one, the suite's overrides, and the resampler."""
+    settings = context.settings
+    base = shipped_config(settings.model.base, "mmdet3d")
+    model = Config({"model": base.model})
+    classes = len(settings.dataset.classes)
+    model.merge_from_dict({"model": {"bbox_head": {"num_classes": classes}}})
+    if settings.model.initial_weights is not None:
+        model.merge_from_dict({"model": {"backbone": {"init_cfg": None}}})
+    # mmengine merges in place, and must not write into the suite's settings
+    model.merge_from_dict({"model": copy.deepcopy(settings.model.overrides)})
+    block = model.model
+    native = settings.dataset.native_size
+    network = frame_size(native, run.to_scale)
+    block["type"] = "LZUMono3DDetector"
+    block["native_size"] = native
+    block["given_size"] = frame_size(native, run.from_scale)
+    block["network_size"] = network
+    padded = Frames(native, native, network).padded
+    block["data_preprocessor"].update(type="LZUMono3DPreprocessor", padded_size=padded)
+    block["resampler"] = _resampler(context, run)
+    return block
+
+
+def _resampler(context: Context, run: Run) -> dict[str, Any]:
+    """The resampler's settings; a fixed warp may be one a camera, or of padded frames."""
+    block = resampler_config(context, run)
+    spec = context.prior_of(run)
+    if spec is None:
+        return block
+    if own_block(context, run)["frame"] == "padded":
+        block["kind"] = "warp_padded"
+    elif spec.settings.cameras == "each":
+        block["kind"] = "cameras"
+    return block
+
+
+def dataset_config(context: Context, run: Run, split: str, flip: float) -> dict[str, Any]:
+    """The dataset that serves the run as `split` ("train" or "val").
+
+    Images are at the `from` scale, labels and intrinsics in the network's frame.
+    """
+    dataset = context.settings.dataset
+    native = dataset.native_size
+    training = split == "train"
+    pipeline: list[dict[str, Any]] = [{"type": "LZULoadImage"}]
+    if training and flip > 0:
+        pipeline.append({"type": "RandomFlip3D", "flip_ratio_bev_horizontal": flip})
+    pipeline += [
+        {
+            "type": "LZUMonoToNetworkFrame",
+            "native_size": native,
+            "given_size": frame_size(native, run.from_scale),
+            "network_size": frame_size(native, run.to_scale),
+        },
+        {
+            "type": "Pack3DDetInputs",
+            "keys": ("img", *(LABELS if training else ())),
+            "meta_keys": METAS,
+        },
+    ]
+    return {
+        "type": "LZUMono3DDataset",
+        "ann_file": str(context.paths.annotations(run.split(split))),
+        "root": str(data_root(context, split)),
+        "cameras": dataset.cameras,
+        "classes": dataset.classes,
+        "pipeline": pipeline,
+        "test_mode": not training,
+    }
+
+
+def validation_set(context: Context, run: Run) -> Any:
+    """The validation images as the run's detector takes them."""
+    enter_scope(context)
+    return DATASETS.build(dataset_config(context, run, "val", flip=0.0))
