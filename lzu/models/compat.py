@@ -107,7 +107,9 @@ def import_mmdet3d() -> ModuleType:
 
     Its `__init__` refuses mmcv >= 2.2 and mmdet >= 3.4. The newer ones of the maintained fork work;
     they present the newest accepted versions during this one import. Its evaluation, which its
-    registries import sooner or later, asks for lyft-dataset-sdk, whatever the data set.
+    registries import sooner or later, asks for lyft-dataset-sdk, whatever the data set. Its
+    visualisers ask for open3d and trimesh; mmengine would import them for its own that is named in
+    their scope, and nothing here draws with them.
     """
     import mmcv
     import mmdet
@@ -115,4 +117,6 @@ def import_mmdet3d() -> ModuleType:
     with _presented(mmcv, "2.1.0"), _presented(mmdet, "3.3.0"), _without_lyft():
         import mmdet3d
         import mmdet3d.evaluation
+        from mmdet3d.registry import VISBACKENDS, VISUALIZERS
+    VISBACKENDS._imported = VISUALIZERS._imported = True
     return mmdet3d

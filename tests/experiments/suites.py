@@ -10,6 +10,7 @@ from lzu.experiments.context import Context
 from lzu.experiments.suite import Suite, parse_suite
 from lzu.tasks import TASKS
 from lzu.tasks.detection2d.task import DETECTION2D
+from lzu.tasks.detection3d.task import DETECTION3D
 from lzu.tasks.segmentation.task import SEGMENTATION
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -48,3 +49,8 @@ def detection(settings: dict[str, Any], results: Path = Path("results")) -> Cont
 def segmentation(settings: dict[str, Any], results: Path = Path("results")) -> Context:
     """Their segmentation."""
     return Context(parsed(settings), SEGMENTATION, results)
+
+
+def detection3d(settings: dict[str, Any], results: Path = Path("results")) -> Context:
+    """Their 3-D detection."""
+    return Context(parsed(settings), DETECTION3D, results)
