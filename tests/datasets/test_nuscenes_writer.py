@@ -17,7 +17,7 @@ from PIL import Image
 from pyquaternion import Quaternion
 
 from lzu.datasets.marks import MARKERS, SEALS
-from lzu.datasets.nuscenes.classes import ATTRIBUTES, CAMERAS, OF_CATEGORY
+from lzu.datasets.nuscenes.classes import ATTRIBUTES, CAMERAS, CLASSES, OF_CATEGORY
 from lzu.datasets.nuscenes.layout import TABLES, is_synthetic, root_of
 from lzu.datasets.synthetic import WorldConfig
 from lzu.datasets.synthetic.camera import CAMERAS as RIG
@@ -30,7 +30,7 @@ from tests.datasets.test_argoverse_writer import content
 WORLD = WorldConfig(
     width=192, height=108, horizontal_fov_deg=60, seed=7, min_box_fraction=0.03,
     train_sequences=2, val_sequences=2, frames_per_sequence=3, frame_interval_s=0.5,
-    density={"bicycle": 20.0, "truck": 3.0, "bus": 3.0},
+    classes=CLASSES, density={"bicycle": 20.0, "truck": 3.0, "bus": 3.0, "motorcycle": 3.0},
 )  # fmt: skip
 
 
@@ -174,9 +174,11 @@ def test_boxes_hold_what_is_seen_and_little_more(devkit, stages):
                     assert (high >= np.array([seen.right, seen.bottom]) - 0.2).all()
                     area = (seen.right - seen.left) * (seen.bottom - seen.top)
                     shares.setdefault(item.kind, []).append(area / np.prod(high - low))
-    assert len(shares["car"]) > 20
-    for kind in ("car", "truck", "bus"):
-        assert np.median(shares[kind]) > 0.75
+    assert len(shares["car"]) > 10
+    # What is no cuboid fills less of it: cones and people half.
+    least = {"traffic_cone": 0.45, "pedestrian": 0.45, "bicycle": 0.45, "motorcycle": 0.45}
+    for kind, found in shares.items():
+        assert np.median(found) > least.get(kind, 0.75), kind
 
 
 def test_velocities_orientations_and_sizes_are_the_actors(devkit, stages):
@@ -224,10 +226,13 @@ def test_points_visibility_and_attributes_follow_what_the_cameras_show(devkit, s
             ]
             kind = OF_CATEGORY[record["category_name"]]
             assert kind == item.kind
-            assert len(attributes) == 1
+            if kind in ("traffic_cone", "barrier"):
+                assert attributes == []
+                continue
+            (attribute,) = attributes
             beginning = {"pedestrian": "pedestrian", "bicycle": "cycle", "motorcycle": "cycle"}
-            assert attributes[0].startswith(beginning.get(kind, "vehicle") + ".")
-            assert attributes[0] in ATTRIBUTES
+            assert attribute.startswith(beginning.get(kind, "vehicle") + ".")
+            assert attribute in ATTRIBUTES
         objects = {item.track for item in found}
         assert labelled & objects <= annotated
     assert hidden > 0
@@ -256,6 +261,7 @@ def test_the_devkits_evaluation_reads_it(devkit):
     truth = load_gt(devkit, "val", DetectionBox)
     assert len(truth.sample_tokens) == 6
     everything = len(truth.all)
+    assert {box.detection_name for box in truth.all} == set(CLASSES)
     truth = add_center_dist(devkit, truth)
     settings = config_factory("detection_cvpr_2019")
     left = filter_eval_boxes(devkit, truth, settings.class_range)

@@ -1,6 +1,7 @@
 """Everything that stands or moves in a sequence, as arrays."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -57,6 +58,11 @@ class Actors:
     def __len__(self) -> int:
         return len(self.meshes)
 
+    @cached_property
+    def annotated(self) -> np.ndarray:
+        """(N,) bool: of a class of Argoverse-HD or nuScenes."""
+        return (self.label >= 0) | np.array([kind != "" for kind in self.kind], bool)
+
 
 @dataclass
 class ActorList:
@@ -73,6 +79,7 @@ class ActorList:
         d: float,
         *,
         label: str = "",
+        kind: str = "",
         group: int = 0,
         z: float = 0.0,
         yaw: float = 0.0,
@@ -86,13 +93,16 @@ class ActorList:
         crossing: int = -1,
         side: int = 0,
     ) -> int:
-        """Append one actor (see `Actors` for the meaning); returns its index."""
+        """Append one actor (see `Actors` for the meaning); returns its index.
+
+        Its `kind` follows from its label if there is one.
+        """
         self.rows.append(
             dict(
                 meshes=meshes,
                 palette=palette,
                 label=CLASSES.index(label) if label else -1,
-                kind=_KIND_OF_LABEL.get(label, "") if parent < 0 else "",
+                kind=_KIND_OF_LABEL.get(label, kind) if parent < 0 else "",
                 semantic=IDS[semantic],
                 group=group,
                 s=s,
@@ -111,6 +121,14 @@ class ActorList:
             )
         )
         return len(self.rows) - 1
+
+    def keep(self, which: list[bool]) -> None:
+        """Take away all rows but these; riders stay or go with what they sit on."""
+        whose = [k if row["parent"] < 0 else row["parent"] for k, row in enumerate(self.rows)]
+        left = [k for k, owner in enumerate(whose) if which[owner]]
+        place = {old: new for new, old in enumerate(left)} | {-1: -1}
+        rows = [self.rows[k] for k in left]
+        self.rows = [{**row, "parent": place[row["parent"]]} for row in rows]
 
     def build(self) -> Actors:
         """All rows as arrays."""

@@ -67,6 +67,8 @@ def _write_sequence(root: Path, world: WorldConfig, split: str, index: int) -> l
         write_encoded(folder / name, frame.image, (cv2.IMWRITE_JPEG_QUALITY, world.jpeg_quality))
         boxes = []
         for box in frame.boxes:
+            if box.category < 0:
+                continue
             left, top = round(box.left, 2), round(box.top, 2)
             size = (round(box.right - left, 2), round(box.bottom - top, 2))
             boxes.append((box.category, box.track, (left, top, *size)))

@@ -11,6 +11,9 @@ from lzu.datasets.synthetic.scenery import SCENERIES, Scenery
 from lzu.errors import UserError
 
 SPLITS = ("train", "val")
+WORKS = ("trailer", "construction_vehicle", "traffic_cone", "barrier")
+"""Classes of nuScenes that Argoverse-HD lacks."""
+_OWN_NAME = {"pedestrian": "person"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ class WorldConfig:
         val_frames_per_sequence, val_frame_interval_s: the same of the validation split, if it
             differs (None: it does not). Online methods are evaluated on video, and learn from
             single frames, which may lie far apart.
-        classes: which of the eight classes of Argoverse-HD appear. Category ids never change.
+        classes: which of the eight classes of Argoverse-HD appear, and which of the four that only
+            nuScenes has: trailer, construction_vehicle, traffic_cone, barrier. A pedestrian is a
+            person. Category ids never change.
         density: multiplier of the natural frequency of a class, by name; classes not named: 1.
         min_box_fraction: objects whose visible box is lower than this fraction of the image's
             height are not labelled (nor, well below it, drawn).
@@ -66,9 +71,11 @@ class WorldConfig:
     scenery: str = "plain"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "classes", tuple(self.classes))
+        classes = dict.fromkeys(_OWN_NAME.get(name, name) for name in self.classes)
+        object.__setattr__(self, "classes", tuple(classes))
         object.__setattr__(self, "cameras", tuple(self.cameras))
-        object.__setattr__(self, "density", dict(self.density))
+        density = {_OWN_NAME.get(name, name): value for name, value in self.density.items()}
+        object.__setattr__(self, "density", density)
         for name, low in (("width", 64), ("height", 64)):
             _require(getattr(self, name) >= low, name, getattr(self, name), f"at least {low}")
         for name in ("frames_per_sequence", "val_frames_per_sequence"):
@@ -93,8 +100,8 @@ class WorldConfig:
             once = name in CAMERAS and self.cameras.count(name) == 1
             _require(once, "cameras", name, f"one of, and each once: {known}")
         for name in (*self.classes, *self.density):
-            known = ", ".join(CLASSES)
-            _require(name in CLASSES, "classes/density", name, f"one of: {known}")
+            known = ", ".join((*CLASSES, *WORKS, *_OWN_NAME))
+            _require(name in (*CLASSES, *WORKS), "classes/density", name, f"one of: {known}")
         for name, value in self.density.items():
             _require(math.isfinite(value) and value >= 0, f"density.{name}", value, "0 or more")
 
@@ -107,6 +114,11 @@ class WorldConfig:
     def street(self) -> Scenery:
         """The numbers of its scenery."""
         return SCENERIES[self.scenery]
+
+    @property
+    def has_works(self) -> bool:
+        """Whether any class appears that only nuScenes has."""
+        return any(self.multiplier(name) > 0 for name in WORKS)
 
     @property
     def min_box_height(self) -> float:

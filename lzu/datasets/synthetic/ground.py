@@ -28,6 +28,8 @@ BANDS = ((0.0, 1), (9.0, 3), (22.0, 10), (60.0, 40))
 """Distances in metres from which on the texture's detail is averaged over so many texels."""
 RAIL = np.array((58, 60, 64))
 """Colour of a rail."""
+BOXY = ("car", "truck", "bus", "trailer", "train")
+"""What casts a shadow with corners."""
 
 
 Lay = Callable[..., None]
@@ -241,7 +243,7 @@ def shadows(
     circle = np.stack([np.cos(angle), np.sin(angle)], 1)
     # Vehicles have square corners, the rest is round.
     square = np.clip(circle * 1.5, -1, 1)
-    boxy = np.isin(actors.semantic[rows], [IDS[k] for k in ("car", "truck", "bus", "train")])
+    boxy = np.isin(actors.semantic[rows], [IDS[k] for k in BOXY])
     local = np.where(boxy[:, None, None], square * (0.98, 1.08), circle) * half[:, None]
     c, s = np.cos(snapshot.yaw[rows])[:, None], np.sin(snapshot.yaw[rows])[:, None]
     x = snapshot.position[rows, 0, None] + c * local[..., 0] - s * local[..., 1]

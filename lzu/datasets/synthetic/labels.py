@@ -17,7 +17,7 @@ class Box2D:
     """A labelled box.
 
     Attributes:
-        category: index in `CLASSES`.
+        category: index in `CLASSES` of Argoverse-HD; -1 for what only nuScenes has a class for.
         track: actor, the same in all frames of a sequence.
         left, top, right, bottom: extent of what is visible, in pixels, inside the image.
         visible: fraction of the object's pixels inside the image that nothing hides.

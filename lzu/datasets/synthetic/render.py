@@ -77,8 +77,7 @@ def render(
     config = sequence.config
     state = snapshot(sequence, frame)
     view = make_camera(config, state.pose, camera)
-    labelled = sequence.actors.label >= 0
-    least = np.where(labelled, 0.75 * config.min_box_height, 0.01 * config.height)
+    least = np.where(sequence.actors.annotated, 0.75 * config.min_box_height, 0.01 * config.height)
     seen = drawlist.in_view(state, view, least)
     order = drawlist.paint_order(sequence, state, view, seen)
     order = drawlist.without_hidden_buildings(sequence, state, view, order)
@@ -159,7 +158,7 @@ def _identify(
         value = who + FIRST_ACTOR
         for row in rows[start:end]:
             fill(ids, polygons.polygons[row], value, hard, SHIFT)
-        if sequence.actors.label[who] < 0:
+        if not sequence.actors.annotated[who]:
             continue
         low_x, low_y, high_x, high_y = polygons.bounds[place[who]]
         left, top = max(int(low_x) - 1, 0), max(int(low_y) - 1, 0)

@@ -21,6 +21,7 @@ from lzu.datasets.synthetic.traffic import (
     add_side_traffic,
 )
 from lzu.datasets.synthetic.weather import Weather, make_weather
+from lzu.datasets.synthetic.works import add_works
 
 VIEW = 300.0
 """How far ahead of the ego vehicle the world reaches, in metres."""
@@ -143,6 +144,8 @@ def make_sequence(config: WorldConfig, split: str, index: int) -> Sequence:
     add_people(actors, config, road, plan, rng)
     if config.street.furnished:
         furnish(actors, config, split, index, road)
+    if config.has_works:
+        add_works(actors, config, split, index, road, duration)
     mount, steady = rng.normal(0, 0.008, 2), 0.0012 * (speed > 0)
     waves = rng.uniform(0, 6.28, 2)
     bob = np.stack(

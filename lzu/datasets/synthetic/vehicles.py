@@ -10,15 +10,17 @@ PAIR = ((0.04, 0.22), (0.78, 0.96))
 """Horizontal ranges of a pair of lamps on a vehicle's front or back."""
 
 
-def _wheels(builder: MeshBuilder, axles: tuple[float, ...], width: float, radius: float) -> None:
+def wheels(builder: MeshBuilder, axles: tuple[float, ...], width: float, radius: float) -> None:
+    """Add the tyres on each of the axles (x), as boxes on the ground."""
     for axle in axles:
         reach = (axle - 0.8 * radius, axle + 0.8 * radius)
         builder.box(reach, (-width / 2 + 0.01, width / 2 - 0.01), (0.0, 1.6 * radius), "tyre")
 
 
-def _wheel_discs(
+def wheel_discs(
     builder: MeshBuilder, axles: tuple[float, ...], width: float, radius: float
 ) -> None:
+    """Add what is seen of the wheels from the side."""
     for axle in axles:
         for side in (-1, 1):
             axis = (0.0, float(side), 0.0)
@@ -48,7 +50,7 @@ def _car(shape: dict[str, float]) -> Mesh:
     half, radius = length / 2, 0.34 if height < 1.7 else 0.38
     axles = (-half + 0.85, half - 0.9)
     builder = MeshBuilder()
-    _wheels(builder, axles, width, radius)
+    wheels(builder, axles, width, radius)
     builder.extrude(
         [
             (-half, 0.42),
@@ -62,7 +64,7 @@ def _car(shape: dict[str, float]) -> Mesh:
         width / 2,
         "paint",
     )
-    _wheel_discs(builder, axles, width, radius)
+    wheel_discs(builder, axles, width, radius)
     ends = sides((-half - 0.01, half + 0.01), (-width / 2, width / 2), (0.42, belt - 0.2))
     _lamps(builder, ends["front"], ends["back"], (0.55, 0.95))
     builder.decal(ends["front"], (0.28, 0.72), (0.3, 0.85), "dark", detail=0.2)
@@ -94,9 +96,9 @@ def _truck(length: float, height: float, cab: float) -> Mesh:
     width, half = 2.45, length / 2
     builder = MeshBuilder()
     axles = (half - 0.9, -half + 1.2, -half + 2.3) if length > 8 else (half - 0.9, -half + 1.4)
-    _wheels(builder, axles, width, 0.5)
+    wheels(builder, axles, width, 0.5)
     builder.box((-half + 0.1, half - 0.2), (-0.9, 0.9), (0.45, 1.0), "dark")
-    _wheel_discs(builder, axles, width - 0.02, 0.5)
+    wheel_discs(builder, axles, width - 0.02, 0.5)
     builder.next_group()
     cargo = ((-half, half - cab - 0.25), (-width / 2, width / 2), (0.95, height))
     builder.box(*cargo, "paint2")
@@ -143,7 +145,7 @@ def _bus(length: float) -> Mesh:
     width, height, half = 2.55, 3.15, length / 2
     axles = (half - 2.4, -half + 2.8)
     builder = MeshBuilder()
-    _wheels(builder, axles, width, 0.48)
+    wheels(builder, axles, width, 0.48)
     shell = ((-half, half), (-width / 2, width / 2), (0.32, height))
     builder.box(*shell, "paint")
     walls = sides(*shell)
@@ -163,7 +165,7 @@ def _bus(length: float) -> Mesh:
     for u in ((0.03, 0.14), (0.86, 0.97)):
         builder.decal(walls["front"], u, (0.07, 0.15), "head", detail=0.2)
         builder.decal(walls["back"], u, (0.2, 0.4), "tail", detail=0.25)
-    _wheel_discs(builder, axles, width, 0.48)
+    wheel_discs(builder, axles, width, 0.48)
     return builder.build()
 
 
