@@ -53,10 +53,11 @@ _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(["snakemake.cli", "lzu.tasks", "lzu.report.products"])
 
 
-def snakemake(words: Sequence[str], folder: Path) -> tuple[int, str]:
+def snakemake(words: Sequence[Any], folder: Path) -> tuple[int, str]:
     """Run Snakemake's command line in `folder`; its exit status, and all that it prints."""
+    words = ["--directory", str(folder), *map(str, words)]
     with tempfile.NamedTemporaryFile("r") as printed:
-        run = _FORKED.Process(target=_snakemake, args=(list(words), folder, printed.name))
+        run = _FORKED.Process(target=_snakemake, args=(words, folder, printed.name))
         run.start()
         run.join()
         return int(run.exitcode or 0), printed.read()
@@ -85,10 +86,9 @@ class Finished:
         """Run Snakemake on a suite file of these settings; return what it prints."""
         file = self.folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump(dict(settings)))
-        words = ["--configfile", file, "--directory", self.folder]
-        words += ["--snakefile", self.folder / "Snakefile"]
+        words = ["--configfile", file, "--snakefile", self.folder / "Snakefile"]
         words += ["--workflow-profile", self.profile, *arguments]
-        status, text = snakemake([str(word) for word in words], self.folder)
+        status, text = snakemake(words, self.folder)
         assert status == 0, text[-4000:]
         return text
 

@@ -1,9 +1,6 @@
 """What Snakemake plans, and how it stops; nothing is run."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -11,9 +8,7 @@ import yaml
 pytest.importorskip("snakemake")
 
 from lzu.tasks import TASKS
-from tests.workflow.finished import jobs
-
-SNAKEMAKE = Path(sys.executable).with_name("snakemake")
+from tests.workflow.finished import jobs, snakemake
 
 
 @pytest.fixture
@@ -25,10 +20,9 @@ def plan(request, tmp_path):
     (tmp_path / "config").symlink_to(root / "config")
 
     def planned(*arguments):
-        command = [SNAKEMAKE, "-n", "--snakefile", root / "Snakefile", "--directory", tmp_path]
-        command += ["--workflow-profile", root / "profiles" / "default", *arguments]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=tmp_path)
-        return done.returncode, done.stdout + done.stderr
+        words = ["-n", "--snakefile", root / "Snakefile"]
+        words += ["--workflow-profile", root / "profiles" / "default", *arguments]
+        return snakemake(words, tmp_path)
 
     return planned
 
@@ -45,12 +39,15 @@ def test_the_default_is_the_demo(plan):
     status, text = plan()
     assert status == 0, text
     found = jobs(text)
-    # four methods of each task
-    assert found["train"] == found["predict"] == found["score"] == 8
+    # four methods of two tasks, and two of 3-D detection; of Table 2 two methods' images at another
+    # scale, in both halves
+    assert found["train"] == 10
+    assert found["predict"] == found["score"] == 10 + 2 * 2
     for rule in ("time", "analysis", "cases", "stream", "draw_prior", "picture"):
         assert found[f"{rule}_detection2d"] == 1
     assert found["world_detection2d"] == found["world_segmentation"] == 2
-    assert found["check"] == found["prepare"] == 4
+    assert found["world_detection3d"] == 2
+    assert found["check"] == found["prepare"] == 6
     # the mini-validation set, and ES's sampler
     assert found["split_segmentation"] == found["stage"] == 1
 
@@ -82,6 +79,7 @@ def test_paper_without_the_dataset_stops_with_one_message(plan):
     assert status != 0
     assert "detection2d.dataset.root: there is no folder data/argoverse_hd" in text
     assert "segmentation.dataset.root: there is no folder data/cityscapes" in text
+    assert "detection3d.dataset.root: there is no folder data/nuscenes" in text
     assert "Traceback" not in text
 
 
@@ -184,8 +182,8 @@ def test_settings_of_the_command_line_change_the_default_suite(plan):
     words = "detection2d={seeds: [0, 1], methods: {fovea: {scales: []}}}"
     status, text = plan("--config", words)
     assert status == 0, text
-    # and four of segmentation
-    assert jobs(text)["train"] == 3 * 2 + 4
+    # and four of segmentation, two of 3-D detection
+    assert jobs(text)["train"] == 3 * 2 + 4 + 2
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Real data that is no longer what results were made of is noticed by the real rules."""
 
 import shutil
-import subprocess
 
 import pytest
 import yaml
@@ -9,7 +8,7 @@ import yaml
 pytest.importorskip("snakemake")
 
 from lzu.datasets.argoverse_hd.layout import IMAGE_FOLDER, annotation_path
-from tests.workflow.finished import SNAKEMAKE, finish_settings, jobs
+from tests.workflow.finished import finish_settings, jobs, snakemake
 
 
 def write_data(root, boxes):
@@ -83,9 +82,9 @@ def test_changed_data_is_noticed(finished, linked, change):
 
 def test_data_that_is_gone_is_named(finished, linked):
     shutil.rmtree(finished.folder / "data")
-    command = [SNAKEMAKE, "-n", "--configfile", finished.folder / "made.yaml"]
-    command += ["--directory", finished.folder, "--snakefile", finished.folder / "Snakefile"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    assert done.returncode != 0
-    assert f"lzu: detection2d.dataset.root: there is no folder {linked}" in done.stderr
-    assert "Traceback" not in done.stderr
+    words = ["-n", "--configfile", finished.folder / "made.yaml"]
+    words += ["--snakefile", finished.folder / "Snakefile"]
+    status, text = snakemake(words, finished.folder)
+    assert status != 0
+    assert f"lzu: detection2d.dataset.root: there is no folder {linked}" in text
+    assert "Traceback" not in text

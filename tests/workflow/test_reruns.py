@@ -207,11 +207,62 @@ SEGMENTATION: Rows = [
     ("timing.rounds", 7, TIME | SHOWN),
 ]
 
+D3_PRIOR = {"draw_prior": 1, "picture": 1}
+# LZU's three variants, each trained once; Table 2 has one more scale of images of two models
+D3_ALL = retrained(4, 6, **CASES, **TIME)
+D3_DATA = D3_ALL | D3_PRIOR | {"prior": 2}
+LZU = retrained(3, 4, **CASES, **TIME)
+DETECTION3D: Rows = [
+    ("dataset.root", "elsewhere", D3_DATA | BOTH),
+    ("dataset.native_size", [192, 320], D3_DATA | BOTH),
+    ("dataset.image_check", "header", {"check": 2, "all": 1}),
+    ("dataset.version", "v1.0-mini", D3_DATA | {"check": 2, "prepare": 2}),
+    ("dataset.cameras", ["CAM_BACK"], D3_DATA | {"check": 2, "prepare": 2}),
+    ("dataset.classes", ["car"], D3_DATA | {"check": 2, "prepare": 2}),
+    ("dataset.synthetic.seed", 9, D3_DATA | BOTH),
+    ("model.base", "mmdet3d::pgd/pgd_r101-caffe_fpn_head-gn_16xb2-1x_nus-mono3d.py", D3_ALL),
+    ("model.overrides.test_cfg", {"score_thr": 0.01}, D3_ALL),
+    ("model.initial_weights", WEIGHTS, D3_ALL | {"weights": 1}),
+    ("schedule.epochs", 4, D3_ALL),
+    ("schedule.iterations", {0.5: 5}, D3_ALL),
+    ("schedule.power", 0.9, D3_ALL),
+    ("schedule.final_rate", 0.0001, D3_ALL),
+    ("schedule.milestones", [1], D3_ALL),
+    ("schedule.bias_rate", 2, D3_ALL),
+    ("schedule.bias_decay", 0, D3_ALL),
+    ("schedule.warmup_start", 0.5, D3_ALL),
+    ("schedule.batch", 2, D3_ALL),
+    ("schedule.optimizer", {"type": "Adam"}, D3_ALL),
+    ("schedule.warmup_iterations", 1, D3_ALL),
+    ("schedule.clip_norm", 3, D3_ALL),
+    ("schedule.flip", 0.25, D3_ALL),
+    ("schedule.checkpoint_every", 3, {}),
+    ("prior.lattice", [21, 33], LZU | D3_PRIOR | {"prior": 2}),
+    ("prior.fwhm", 5, LZU | D3_PRIOR),
+    ("prior.amplitude", 5, LZU | D3_PRIOR | {"prior": 2}),
+    ("prior.bandwidth", 5, LZU | D3_PRIOR | {"prior": 2}),
+    # one of the variants says so itself
+    ("prior.cameras", "each", retrained(2, 3, **CASES, **TIME, **D3_PRIOR)),
+    ("fixed.frame", "padded", retrained(2, 3, **CASES, **TIME)),
+    ("methods.lzu_fixed.learning_rate", 0.5, LZU),
+    ("methods.lzu_fixed.seeds", {0.5: [0, 1]}, retrained(3)),
+    ("methods.lzu_fixed.variants", [{"fwhm": 5}], retrained(1, **TIME)),
+    ("methods.lzu_fixed.scales", [0.5, 1], retrained(3, **TIME)),
+    ("seeds", [0, 1], retrained(4, 6)),
+    ("timing.warmup", 2, TIME | SHOWN),
+    ("timing.rounds", 7, TIME | SHOWN),
+    ("upsampling.from_scales", [0.25, 0.5, 1], {"predict": 2, "score": 2, **SHOWN}),
+    ("upsampling.to_scales", [0.5], {}),
+    ("upsampling.methods", ["uniform"], SHOWN),
+    ("upsampling.seeds", [0], {}),
+]
+
 DETECTION = "detection2d"
 TABLES: dict[tuple[str, str], Rows] = {
     ("smoke", DETECTION): SMOKE,
     ("paper", DETECTION): PAPER,
     ("smoke", "segmentation"): SEGMENTATION,
+    ("smoke", "detection3d"): DETECTION3D,
 }
 """(suite, task), alone in that suite -> what its settings make stale."""
 

@@ -11,7 +11,7 @@ import yaml
 pytest.importorskip("snakemake")
 
 from lzu.tasks import TASKS
-from tests.workflow.finished import SNAKEMAKE, finish_settings
+from tests.workflow.finished import finish_settings, snakemake
 
 FOLDER = """it's "a" $(touch x) `touch x`;touch x& *\\"""
 HOSTILE = f"{FOLDER}{{split}}"
@@ -25,11 +25,10 @@ def rules(root):
 
 
 def plan(root, folder, suite, *arguments):
-    """Dry-run the workflow in a folder; the finished process."""
-    command = [SNAKEMAKE, "-n", "--snakefile", root / "Snakefile", "--directory", folder]
-    command += ["--workflow-profile", root / "profiles" / "default", "--configfile", suite]
-    words = list(map(str, [*command, *arguments]))
-    return subprocess.run(words, capture_output=True, text=True, cwd=folder)
+    """Dry-run the workflow in a folder; its exit status, and all that it prints."""
+    words = ["-n", "--snakefile", root / "Snakefile", "--configfile", suite]
+    words += ["--workflow-profile", root / "profiles" / "default", *arguments]
+    return snakemake(words, folder)
 
 
 def shells(root):
@@ -113,9 +112,9 @@ def test_a_target_s_name_is_a_run_s_or_none(request, tmp_path, variant):
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "published").symlink_to(root / "results" / "published")
     target = f"results/smoke/runs/detection2d/uniform/{variant}/seed0/metrics.json"
-    done = plan(root, tmp_path, root / "config" / "smoke.yaml", "--", target)
-    assert done.returncode != 0
-    assert "MissingRuleException" in done.stdout + done.stderr
+    status, text = plan(root, tmp_path, root / "config" / "smoke.yaml", "--", target)
+    assert status != 0
+    assert "MissingRuleException" in text
 
 
 def test_a_root_of_which_snakemake_would_fill_in_parts_is_refused(request, tmp_path):
@@ -124,17 +123,17 @@ def test_a_root_of_which_snakemake_would_fill_in_parts_is_refused(request, tmp_p
     settings["detection2d"]["dataset"]["root"] = "{split}"
     path = tmp_path / "suite.yaml"
     path.write_text(yaml.safe_dump(settings))
-    done = plan(root, tmp_path, path)
-    assert done.returncode != 0
-    assert "lzu: detection2d.dataset.root: {split} has braces" in done.stderr
-    assert "Traceback" not in done.stderr
+    status, text = plan(root, tmp_path, path)
+    assert status != 0
+    assert "lzu: detection2d.dataset.root: {split} has braces" in text
+    assert "Traceback" not in text
 
 
 def test_a_suite_file_runs_no_code(request, tmp_path):
     path = tmp_path / "suite.yaml"
     path.write_text("suite: !!python/object/apply:os.system ['touch x']\n")
-    done = plan(request.config.rootpath, tmp_path, path)
-    assert done.returncode != 0
+    status, _ = plan(request.config.rootpath, tmp_path, path)
+    assert status != 0
     verb = [sys.executable, "-m", "lzu.cli", "list", "--config", str(path)]
     own = subprocess.run(verb, capture_output=True, text=True, cwd=tmp_path)
     assert own.returncode == 2
