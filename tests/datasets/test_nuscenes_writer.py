@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -302,3 +303,23 @@ def test_names_of_cameras_and_the_number_of_scenes_are_checked(tmp_path):
             WorldConfig(cameras=wrong)
     with pytest.raises(UserError, match="val_sequences is 151: nuScenes has 150 scenes"):
         write_nuscenes(tmp_path / "world", WorldConfig(val_sequences=151), splits=("val",))
+
+
+def test_a_split_is_replaced_whole_unless_something_else_lies_in_it(root, tmp_path):
+    copy = shutil.copytree(root, tmp_path / "world")
+    other = WorldConfig.from_dict(
+        {**WORLD.to_dict(), "seed": 8, "val_sequences": 1, "cameras": ["CAM_BACK"]}
+    )
+    mine = copy / "val/samples/CAM_FRONT/holiday.jpg"
+    mine.write_text("mine")
+    with pytest.raises(
+        UserError, match=r"holiday\.jpg: not of the synthetic world, whose val split"
+    ):
+        write_nuscenes(copy, other, splits=("val",))
+    mine.unlink()
+    write_nuscenes(copy, other, splits=("val",))
+    assert [path.name for path in (copy / "val/samples").iterdir()] == ["CAM_BACK"]
+    assert len(list((copy / "val/maps").iterdir())) == 1
+    assert {k: v for k, v in content(copy).items() if "train" in k.split("/")[0]} == {
+        k: v for k, v in content(root).items() if "train" in k.split("/")[0]
+    }

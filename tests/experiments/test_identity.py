@@ -137,6 +137,7 @@ def test_a_changed_value_is_another_one(base):
 WORLD_KEYS = set(WorldConfig().to_dict()) - {"width", "height"}  # these are native_size
 WORLD_STALE = {name: not name.startswith("val_") for name in sorted(WORLD_KEYS)}
 WORLD_OTHER = {
+    "cameras": ["CAM_FRONT"],
     "classes": ["car"],
     "density": {"bus": 2},
     "scenery": "city",
