@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from lzu.datasets.nuscenes.records import NuScenes
 from lzu.datasets.nuscenes.seen import velocities
 from lzu.datasets.nuscenes.tables import Say
 from lzu.datasets.nuscenes.validation import Size, check
+from lzu.datasets.nuscenes.writing import write_lines
 from lzu.datasets.raw import digest_of_sizes
-from lzu.files import write_atomic, write_json
+from lzu.files import write_json
 
 AT_ONCE = 40
 """Samples, a scene's worth, whose boxes are projected together."""
@@ -40,7 +41,8 @@ def prepare(
     Samples come by the names of their scenes and in the order of time. The file has all cameras
     that the tables have and all ten classes, whatever is chosen; `info` counts the images of the
     chosen cameras and the boxes of the chosen classes, and a sample must have those cameras. The
-    images are not opened: see `check_split`. Equal data gives equal files, wherever it lies.
+    images are not opened: see `check_split`. Equal data gives equal files, wherever it lies. What
+    was cut off goes on where it had come to, once the tables are read.
 
     Args:
         root: of the data set that has the split: see `layout.root_of`.
@@ -63,18 +65,27 @@ def prepare(
         "info_version": "1.1",
         "categories": {name: label for label, name in enumerate(CLASSES)},
     }
-    velocity, count = velocities(dataset), len(dataset.samples.tokens)
-    with write_atomic(list_json) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        file.write(head_line(info, metainfo))
-        for start in range(0, count, AT_ONCE):
-            stop = min(start + AT_ONCE, count)
-            for sample in sample_infos(dataset, start, stop, velocity):
-                file.write(("," if sample["sample_idx"] else "") + "\n")
-                file.write(json.dumps(sample, allow_nan=False))
-            if stop * 10 // count > start * 10 // count:
-                say(f"{list_json}: {stop:,} of {count:,} samples")
-        file.write("\n]}\n")
+    count = len(dataset.samples.tokens)
+
+    def lines(first: int) -> Iterator[str]:
+        if first:
+            say(f"{list_json}: goes on at sample {first:,}")
+        for sample in _samples(dataset, first, str(list_json), say):
+            said = json.dumps(sample, allow_nan=False)
+            yield said + ("," if sample["sample_idx"] + 1 < count else "")
+
+    write_lines(list_json, head_line(info, metainfo), count, lines, "]}")
     write_json(about_json, info)
+
+
+def _samples(dataset: NuScenes, first: int, name: str, say: Say) -> Iterator[dict[str, Any]]:
+    """The samples from the first one on."""
+    velocity, count = velocities(dataset), len(dataset.samples.tokens)
+    for start in range(first, count, AT_ONCE):
+        stop = min(start + AT_ONCE, count)
+        yield from sample_infos(dataset, start, stop, velocity)
+        if stop * 10 // count > start * 10 // count:
+            say(f"{name}: {stop:,} of {count:,} samples")
 
 
 def _info(dataset: NuScenes, cameras: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:

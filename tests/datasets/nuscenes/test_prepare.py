@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lzu.datasets.marks import MARKERS
+from lzu.datasets.nuscenes.convert import sample_infos
 from lzu.datasets.nuscenes.infos import read_head, stream_samples
 from lzu.datasets.nuscenes.layout import VERSIONS, official_split, raw_state, root_of, source_of
 from lzu.datasets.nuscenes.prepare import prepare
@@ -133,6 +134,52 @@ def test_progress_is_told(small, tmp_path):
     assert [line.split("/")[-1] for line in said] == [
         "sample_data.json", "ego_pose.json", "sample_annotation.json", "a: 3 of 3 samples"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("after", [0, 1, 4, 5, 6])
+def test_a_writing_that_was_cut_off_goes_on(small, written, tmp_path, monkeypatch, after):
+    whole, about = written()
+    files = tmp_path / "new" / "list.json", tmp_path / "new" / "about.json"
+
+    def cut_off(dataset, start, stop, velocity):
+        made = sample_infos(dataset, start, stop, velocity)
+        if after < len(made):
+            made[after] = None  # no sample, and half a line is nothing
+        return made
+
+    monkeypatch.setattr("lzu.datasets.nuscenes.prepare.sample_infos", cut_off)
+    if after < 6:
+        with pytest.raises(TypeError):
+            prepare(small[0], maker.VERSION, "train", *files)
+    else:
+        monkeypatch.setattr("os.replace", lambda *paths: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            prepare(small[0], maker.VERSION, "train", *files)
+    monkeypatch.undo()
+    [partial] = files[0].parent.iterdir()
+    with open(partial, "a") as file:
+        file.write('{"token": "cut o')
+    (partial.with_name(".list.other.partial.json")).write_text("of other data")
+    said = []
+    prepare(small[0], maker.VERSION, "train", *files, progress=said.append)
+    assert json.loads(files[0].read_text()) == whole
+    assert json.loads(files[1].read_text()) == about
+    assert sorted(files[0].parent.iterdir()) == sorted(files)
+    assert any(f"goes on at sample {after}" in line for line in said) == (after > 0)
+
+
+def test_what_other_data_or_other_code_wrote_is_not_taken_up(small, tmp_path, monkeypatch):
+    files = tmp_path / "list.json", tmp_path / "about.json"
+    monkeypatch.setattr("os.replace", lambda *paths: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        prepare(small[0], maker.VERSION, "train", *files)
+    [partial] = tmp_path.glob(".list*")
+    partial.write_text("another head\n{}\n")
+    monkeypatch.undo()
+    monkeypatch.setattr("lzu.datasets.nuscenes.writing._code", lambda: b"other")
+    prepare(small[0], maker.VERSION, "train", *files)
+    assert len(json.loads(files[0].read_text())["data_list"]) == 6
+    assert not list(tmp_path.glob(".list*"))
 
 
 def test_a_dataset_with_errors_is_not_prepared(small, tmp_path):
