@@ -42,13 +42,13 @@ def analyse(context: Context, spec: PriorSpec) -> None:
     started = datetime.now(UTC)
     paths, native = context.paths, context.settings.dataset.frame
     prior = load_prior(paths.prior(spec), native_size=native)
-    saliency = torch.from_numpy(prior.saliency).double()
     fwhm, lattice = spec.settings.fwhm, spec.settings.lattice
     write_json(paths.level_error, level_error(context.suite, fwhm, prior, started))
     frame = context.task.step("frame")(context)
     attraction, variants, axis, lattices = ANALYSIS_FIGURES
     draw_attraction(frame, paths.figures, attraction)
     draw_variants(frame, lattice, paths.figures, variants)
+    saliency = torch.from_numpy(prior.map_of(frame.camera)).double()
     warp = lzu.Warp.from_saliency(saliency, fwhm=fwhm)
     write_axis(paths.figures, axis, invert_axis(warp))
     qualities, pictures = shrink_lattice(warp, frame)

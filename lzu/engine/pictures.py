@@ -20,11 +20,13 @@ from lzu.results.prior import load_prior
 class Frame:
     """A frame (H, W, 3) uint8 RGB, and what is salient in it.
 
-    `saliency` maps a lattice (h, w) to the frame's own saliency (1, 1, h, w), float64.
+    `saliency` maps a lattice (h, w) to the frame's own saliency (1, 1, h, w), float64; `camera` is
+    whose map of a prior it is zoomed by, where there are several.
     """
 
     image: np.ndarray
     saliency: Callable[[tuple[int, int]], Tensor]
+    camera: str | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -41,8 +43,9 @@ def draw_zoom(context: Context, spec: PriorSpec, scale: float, out: Path) -> Non
     """Draw what the fixed warp does to the task's typical frame at a `to` scale."""
     native = context.settings.dataset.frame
     prior = load_prior(context.paths.prior(spec), native_size=native)
-    image = context.task.step("frame")(context).image
-    warp = lzu.Warp.from_saliency(torch.from_numpy(prior.saliency), fwhm=spec.settings.fwhm)
+    frame = context.task.step("frame")(context)
+    image, saliency = frame.image, torch.from_numpy(prior.map_of(frame.camera))
+    warp = lzu.Warp.from_saliency(saliency, fwhm=spec.settings.fwhm)
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
     zoomed = warp.zoom(pixels, frame_size(native, scale))
     unzoomed = warp.unzoom(zoomed, size=native)

@@ -59,17 +59,19 @@ def import_prior(context: Context, spec: PriorSpec, file: Path) -> Prior:
 
 
 def draw_prior(prior: Prior, fwhm: float, out: Path) -> None:
-    """Draw saliency, warp grid and magnification; write the magnification's range beside it."""
+    """Draw saliency, warp grid and magnification; write the magnification's range beside it.
+
+    Several maps have a row of panels each, and the range is over all.
+    """
     warp = lzu.Warp.from_saliency(torch.from_numpy(prior.saliency), fwhm=fwhm)
-    magnification = warp.magnification(tuple(prior.parameters["native_size"]))[0].numpy()
+    magnification = warp.magnification(tuple(prior.parameters["native_size"])).numpy()
+    maps = (prior.saliency[:, 0], warp.x.numpy(), warp.y.numpy(), magnification)
     write_prior_picture(
         out,
-        saliency=prior.saliency[0, 0],
-        x=warp.x[0].numpy(),
-        y=warp.y[0].numpy(),
-        magnification=magnification,
+        *(maps if prior.names else (one[0] for one in maps)),
         image_size=tuple(prior.parameters["native_size"]),
         title=f"fixed prior {_source(prior)}, fwhm {fwhm:g} cells",
+        names=prior.names,
     )
     write_json(
         out.with_suffix(".json"),

@@ -5,6 +5,7 @@ was. Both adapters (mmdet's detectors, mmdet3d's monocular ones) are this and a 
 called.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,8 @@ from torch import Tensor
 from lzu.errors import UserError
 from lzu.models.frames import Frames
 from lzu.models.offsets import cell_offsets
-from lzu.models.pixels import normalised
-from lzu.models.resamplers import Unzoom, WarpResampler, build_resampler
+from lzu.models.pixels import as_loaded, normalised
+from lzu.models.resamplers import PaddedWarpResampler, Unzoom, WarpResampler, build_resampler
 
 
 class FramePreprocessorMixin:
@@ -108,6 +109,11 @@ class ResampledDetectorMixin:
         super().__init__(*args, **kwargs)
         self.frames = Frames(tuple(native_size), tuple(given_size), tuple(network_size))
         self.resampler = build_resampler(frames=self.frames, **resampler)
+        if isinstance(self.resampler, PaddedWarpResampler):
+            preprocessor = self.data_preprocessor
+            self.resampler.padding = functools.partial(
+                as_loaded, preprocessor, preprocessor.pad_value
+            )
         strides = self.strides
         if self.unzooms and isinstance(self.resampler, WarpResampler):
             neck = self.neck if self.with_neck else None

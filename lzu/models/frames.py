@@ -49,8 +49,13 @@ class Frames:
     @property
     def padded(self) -> tuple[int, int]:
         """The network size padded at the bottom and right to multiples of 32."""
-        height, width = self.network
-        return -(-height // 32) * 32, -(-width // 32) * 32
+        return padded_size(self.network)
+
+
+def padded_size(size: tuple[int, int]) -> tuple[int, int]:
+    """A size (height, width) padded to multiples of 32."""
+    height, width = size
+    return -(-height // 32) * 32, -(-width // 32) * 32
 
 
 def align_boxes(boxes: Tensor, source: tuple[int, int], target: tuple[int, int]) -> Tensor:

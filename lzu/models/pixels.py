@@ -28,3 +28,11 @@ def normalised(preprocessor: Any, images: Tensor) -> Tensor:
         return images
     normal: Tensor = (images - preprocessor.mean) / preprocessor.std
     return normal
+
+
+def as_loaded(preprocessor: Any, value: float) -> Tensor:
+    """The pixel (3,), as images are loaded, that `normalised` turns into `value` everywhere."""
+    pixel = torch.full((3,), float(value), device=preprocessor.device)
+    if preprocessor._enable_normalize:
+        pixel = (value * preprocessor.std + preprocessor.mean).flatten().expand(3)
+    return pixel.flip(0) if preprocessor._channel_conversion else pixel

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lzu
-from lzu.models.frames import Frames
+from lzu.errors import UserError
+from lzu.models.frames import Frames, padded_size
 from lzu.module import Offsets
 from lzu.results.prior import load_prior
 
@@ -116,10 +117,101 @@ class WarpResampler(nn.Module):
         return zoomed, Unzoomed(self.lens, warp, self.offsets)
 
 
+@dataclass(frozen=True)
+class UnzoomedWhole:
+    """The unzoom of a batch that `PaddedWarpResampler` zoomed: over whole maps, padding and all."""
+
+    lens: lzu.ZoomUnzoom
+    warp: lzu.Warp
+
+    def __call__(
+        self,
+        features: Sequence[Tensor],
+        strides: Sequence[int],
+        offsets: Offsets | None = None,
+    ) -> list[Tensor]:
+        """Return the features in what the official release takes for uniform geometry."""
+        return self.lens.unzoom(list(features), self.warp)
+
+
+class PaddedWarpResampler(WarpResampler):
+    """LZU in the frame of the official release, to measure what that slip costs.
+
+    There an image is padded to multiples of 32 at the bottom and right, and the warp stretches all
+    of that, as if it were content, into the network's frame; which is padded again, and the unzoom
+    takes the whole padded map for what the warp spans. So what a cell gets lies elsewhere than the
+    labels say: at stride 8 by 16 to 20 pixels of the full image on average, by up to 116.
+
+    `padding` returns the pixel (3,) as loaded that padding is made of; black if it is not set.
+    """
+
+    padding: Callable[[], Tensor] | None = None
+
+    def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Unzoom]:
+        """Pad (B, 3, H, W) images and zoom all of them to `size`; return them and the unzoom."""
+        height, width = images.shape[-2:]
+        pixel = images.new_zeros(3) if self.padding is None else self.padding()
+        batch, rows, columns = len(images), *padded_size((height, width))
+        padded = pixel.to(images).view(1, 3, 1, 1).repeat(batch, 1, rows, columns)
+        padded[..., :height, :width] = images
+        zoomed, warp = self.lens.zoom(padded, *inputs)
+        return zoomed, UnzoomedWhole(self.lens, warp)
+
+
+class CameraWarpResampler(WarpResampler):
+    """LZU with a fixed prior for each camera.
+
+    `saliency` is (n, 1, h, w), one for each of `names`. Called with the images and the names of
+    their cameras.
+    """
+
+    def __init__(
+        self, saliency: Tensor, names: Sequence[str], size: tuple[int, int], fwhm: float
+    ) -> None:
+        super().__init__(saliency, size, fwhm)
+        self._places = {name: place for place, name in enumerate(names)}
+
+    def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Unzoom]:
+        """Zoom (B, 3, H, W) images by the warps of the cameras named by the first of `inputs`.
+
+        Raises:
+            ValueError: a camera has no prior.
+        """
+        (cameras,) = inputs
+        unknown = set(cameras) - set(self._places)
+        if unknown:
+            raise ValueError(
+                f"the prior has no map of {', '.join(sorted(unknown))}, but of "
+                f"{', '.join(self._places)}"
+            )
+        warp = self.lens.warp()[[self._places[camera] for camera in cameras]]
+        zoomed = warp.zoom(images, self.lens.size)
+        return zoomed, Unzoomed(self.lens, warp, self.offsets)
+
+
 def fixed(frames: Frames, *, prior: str, fwhm: float) -> WarpResampler:
     """LZU with the dataset's prior, from the file `prior`; refuses one of another image size."""
-    saliency = load_prior(prior, native_size=frames.native).saliency
-    return WarpResampler(torch.from_numpy(saliency), frames.network, fwhm)
+    return WarpResampler(_map_of_all(frames, prior), frames.network, fwhm)
+
+
+def padded(frames: Frames, *, prior: str, fwhm: float) -> PaddedWarpResampler:
+    """`fixed` in the frame of the official release: an ablation."""
+    return PaddedWarpResampler(_map_of_all(frames, prior), frames.network, fwhm)
+
+
+def _map_of_all(frames: Frames, prior: str) -> Tensor:
+    found = load_prior(prior, native_size=frames.native)
+    if found.names:
+        raise UserError(f"{prior}: one map for each camera, where one of all is wanted")
+    return torch.from_numpy(found.saliency)
+
+
+def by_camera(frames: Frames, *, prior: str, fwhm: float) -> CameraWarpResampler:
+    """LZU with the prior of each image's camera, from the file `prior`, which has one for each."""
+    found = load_prior(prior, native_size=frames.native)
+    if not found.names:
+        raise UserError(f"{prior}: one map of all cameras, where one for each is wanted")
+    return CameraWarpResampler(torch.from_numpy(found.saliency), found.names, frames.network, fwhm)
 
 
 def of_boxes(
@@ -175,7 +267,14 @@ def uniform(frames: Frames) -> UniformResampler:
     return UniformResampler(frames.network)
 
 
-KINDS = {"uniform": uniform, "warp": fixed, "boxes": of_boxes, "learned": learned}
+KINDS = {
+    "uniform": uniform,
+    "warp": fixed,
+    "warp_padded": padded,
+    "cameras": by_camera,
+    "boxes": of_boxes,
+    "learned": learned,
+}
 
 
 def build_resampler(kind: str, frames: Frames, **settings: Any) -> nn.Module:

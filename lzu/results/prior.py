@@ -17,13 +17,14 @@ from lzu.files import read_json, write_atomic, write_json
 
 @dataclass(frozen=True)
 class Prior:
-    """A dataset-wide saliency map.
+    """A dataset-wide saliency map, or one for each camera.
 
-    `saliency` is (1, 1, h, w), float32, positive, sum 1. `parameters` holds what it was made
-    with (`native_size` (height, width) in pixels of the frame, lattice, and more) and `source`
-    where from (dataset, split, fingerprint, number of boxes). An imported prior has the parameters
-    of the one that it stands in for, of which lattice and size alone are known to be its own, and
-    as its source the file (`imported`, `sha256`).
+    `saliency` is (1, 1, h, w), float32, positive, sum 1; or (n, 1, h, w), such maps one by one.
+    `parameters` holds what it was made with (`native_size` (height, width) in pixels of the frame,
+    lattice, and more) and `source` where from (dataset, split, fingerprint, number of boxes; and of
+    several maps `maps`, the names of what they are of, in their order). An imported prior has the
+    parameters of the one that it stands in for, of which lattice and size alone are known to be its
+    own, and as its source the file (`imported`, `sha256`).
     """
 
     saliency: np.ndarray
@@ -34,6 +35,23 @@ class Prior:
     def digest(self) -> str:
         """A hash of the saliency's values."""
         return hashlib.sha256(self.saliency.tobytes()).hexdigest()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each map is of (a camera); empty if one map is of all."""
+        return tuple(self.source.get("maps", ()))
+
+    def map_of(self, name: str | None) -> np.ndarray:
+        """The map (1, 1, h, w) of that name; that of all, if there is but one.
+
+        Raises UserError if there are several, and none has the name.
+        """
+        if not self.names:
+            return self.saliency
+        if name not in self.names:
+            raise UserError(f"the prior has no map of {name}, but of {', '.join(self.names)}")
+        index = self.names.index(name)
+        return self.saliency[index : index + 1]
 
 
 def parameters_of(context: Context, spec: PriorSpec) -> dict[str, Any]:
@@ -114,6 +132,8 @@ def load_prior(path: str | Path, native_size: tuple[int, int] | None = None) -> 
             about = json.loads(str(archive["about"]))
             prior = Prior(archive["saliency"], about["parameters"], about["source"])
             made_for = tuple(prior.parameters["native_size"])
+            if len(prior.saliency) != max(1, len(prior.names)):
+                raise ValueError(f"{len(prior.saliency)} maps, {len(prior.names)} names")
     except FileNotFoundError:
         raise UserError(f"{path}: no such prior; make it with `lzu prior`") from None
     except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:

@@ -9,9 +9,9 @@ import torch
 
 import lzu
 from lzu.engine.build import resampler_config
-from lzu.engine.prior import make_prior
+from lzu.engine.prior import draw_prior, make_prior
 from lzu.errors import UserError
-from lzu.results.prior import load_prior
+from lzu.results.prior import Prior, load_prior, save_prior
 from lzu.tasks.detection2d.plan import spec
 from tests.engine.planted import Touch
 from tests.prepared import changed, copied
@@ -163,3 +163,35 @@ def test_a_point_of_the_search_has_its_own_warp(context):
     assert adaptive["bandwidth"] == context.settings.adaptive.bandwidth
     own = spec(context.settings.prior.model_copy(update={"amplitude": 100.0}), "search_train")
     assert fixed["prior"] == str(context.paths.prior(own))
+
+
+def of_two(tmp_path, **source):
+    values = np.stack([np.full((4, 6), 1 / 24), np.linspace(0.5, 1.5, 24).reshape(4, 6) / 24])
+    prior = Prior(values[:, None].astype(np.float32), {"native_size": [40, 60]}, source)
+    save_prior(tmp_path / "p.npz", prior)
+    return tmp_path / "p.npz"
+
+
+def test_a_prior_of_several_cameras_has_a_map_of_each(tmp_path):
+    prior = load_prior(of_two(tmp_path, maps=["left", "right"]))
+    assert prior.names == ("left", "right")
+    np.testing.assert_array_equal(prior.map_of("right"), prior.saliency[1:])
+    with pytest.raises(UserError, match="no map of ahead, but of left, right"):
+        prior.map_of("ahead")
+    whole = Prior(prior.saliency[:1], prior.parameters, {})
+    assert whole.map_of("ahead") is whole.saliency
+
+
+def test_several_maps_without_names_are_no_prior(tmp_path):
+    with pytest.raises(UserError, match=r"not a prior \(2 maps, 0 names\)"):
+        load_prior(of_two(tmp_path))
+
+
+def test_all_maps_of_a_prior_are_drawn(tmp_path):
+    prior = load_prior(of_two(tmp_path, maps=["left", "right"], boxes=3))
+    draw_prior(prior, 2.0, tmp_path / "prior.png")
+    drawn = json.loads((tmp_path / "prior.json").read_text())
+    warp = lzu.Warp.from_saliency(torch.from_numpy(prior.saliency), fwhm=2.0)
+    expected = warp.magnification((40, 60))
+    assert drawn["magnification"]["max"] == pytest.approx(expected.max().item())
+    assert (tmp_path / "prior.png").stat().st_size > 10_000

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
@@ -126,6 +126,7 @@ def prior_figure(
     magnification: Array,
     image_size: tuple[int, int],
     title: str | None = None,
+    names: Sequence[str] = (),
 ) -> Figure:
     """A prior in three panels: its saliency, its warp grid on the image plane, its magnification.
 
@@ -134,36 +135,56 @@ def prior_figure(
         x, y: the warp at the lattice's nodes, see `grid_nodes`.
         magnification: (H, W) of areas, relative to uniform resizing, in source coordinates.
         image_size: (height, width) in pixels of the image plane.
+        title: of the whole.
+        names: of the n maps of a prior that has several: the arrays then have a dimension of n
+            before these, and each map has a row of panels.
 
     Raises:
         ValueError: for wrong shapes.
     """
-    saliency, magnification = np.asarray(saliency), np.asarray(magnification)
+    arrays = [np.asarray(one) for one in (saliency, x, y, magnification)]
+    rows = list(zip(*arrays, strict=True)) if names else [tuple(arrays)]
+    height, width = image_size
+    with styled():
+        size = (11, (1.4 + 11 / 3 * height / width) * len(rows))
+        figure = Figure(figsize=size, layout="constrained")
+        parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0] if names else [figure]
+        for part, row, name in zip(parts, rows, names or (None,), strict=True):
+            _draw_prior(part, *row, image_size)
+            if name is not None:
+                part.suptitle(name, fontsize=10, color=INK)
+        if title is not None:
+            figure.suptitle(title, fontsize=10, color=INK)
+    return figure
+
+
+def _draw_prior(
+    figure: FigureBase,
+    saliency: Array,
+    x: Array,
+    y: Array,
+    magnification: Array,
+    image_size: tuple[int, int],
+) -> None:
     for name, array in (("saliency", saliency), ("magnification", magnification)):
         if array.ndim != 2 or min(array.shape) < 2:
             raise ValueError(f"{name} must be (h, w), at least 2 each way; got {array.shape}")
     nodes = grid_nodes(x, y)
-    height, width = image_size
-    with styled():
-        figure = Figure(figsize=(11, 1.4 + 11 / 3 * height / width), layout="constrained")
-        (left, middle, right), bars = figure.subplots(2, 3, height_ratios=(1, 0.05))
-        cells = left.imshow(
-            saliency / saliency.sum(), extent=map_extent(saliency.shape, image_size), cmap="viridis"
-        )
-        fit_frame(left, image_size, f"Saliency, {saliency.shape[0]}×{saliency.shape[1]} cells")
-        figure.colorbar(cells, cax=bars[0], orientation="horizontal", label="share of the sum")
-        draw_grid(middle, nodes, image_size, GRID_LINE, 0.8)
-        fit_frame(middle, image_size, "Warp grid on the image plane")
-        bars[1].set_axis_off()
-        bars[1].text(0.5, 0.5, "dense lines: enlarged by the zoom", ha="center", va="center")
-        norm = magnification_norm(magnification)
-        areas = draw_magnification(right, magnification, image_size, norm)
-        right.set_title("Magnification of areas")
-        bar = figure.colorbar(areas, cax=bars[2], orientation="horizontal", label="× uniform")
-        plain_ticks(bar, norm)
-        if title is not None:
-            figure.suptitle(title, fontsize=10, color=INK)
-    return figure
+    (left, middle, right), bars = figure.subplots(2, 3, height_ratios=(1, 0.05))
+    cells = left.imshow(
+        saliency / saliency.sum(), extent=map_extent(saliency.shape, image_size), cmap="viridis"
+    )
+    fit_frame(left, image_size, f"Saliency, {saliency.shape[0]}×{saliency.shape[1]} cells")
+    figure.colorbar(cells, cax=bars[0], orientation="horizontal", label="share of the sum")
+    draw_grid(middle, nodes, image_size, GRID_LINE, 0.8)
+    fit_frame(middle, image_size, "Warp grid on the image plane")
+    bars[1].set_axis_off()
+    bars[1].text(0.5, 0.5, "dense lines: enlarged by the zoom", ha="center", va="center")
+    norm = magnification_norm(magnification)
+    areas = draw_magnification(right, magnification, image_size, norm)
+    right.set_title("Magnification of areas")
+    bar = figure.colorbar(areas, cax=bars[2], orientation="horizontal", label="× uniform")
+    plain_ticks(bar, norm)
 
 
 def draw_magnification(
@@ -200,9 +221,10 @@ def write_prior_picture(
     magnification: Array,
     image_size: tuple[int, int],
     title: str | None = None,
+    names: Sequence[str] = (),
 ) -> Path:
     """Write `prior_figure` to `path`, whose suffix (.png, .pdf or .svg) chooses the form."""
-    figure = prior_figure(saliency, x, y, magnification, image_size, title)
+    figure = prior_figure(saliency, x, y, magnification, image_size, title, names)
     return _save(figure, path)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lzu.errors import UserError
 from lzu.models.detectors import FramePreprocessorMixin, ResampledDetectorMixin
 from lzu.models.pixels import stacked
+from lzu.models.resamplers import CameraWarpResampler
 from lzu.tasks.detection3d.bridge import (
     MODELS,
     Det3DDataPreprocessor,
@@ -58,6 +59,12 @@ class ResampledMono3DDetector(ResampledDetectorMixin, SingleStageMono3DDetector)
         """The stride of every level of the pyramid, in network pixels."""
         _require_head(self.bbox_head)
         return list(self.bbox_head.strides)
+
+    def resampler_inputs(self, batch_data_samples: Any) -> tuple[Any, ...]:
+        """The images' cameras, where each has a warp of its own."""
+        if not isinstance(self.resampler, CameraWarpResampler):
+            return ()
+        return ([sample.camera for sample in batch_data_samples],)
 
     def loss(
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Any, **kwargs: Any

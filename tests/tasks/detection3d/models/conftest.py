@@ -8,7 +8,6 @@ import torch
 
 pytest.importorskip("nuscenes")
 pytest.importorskip("mmdet")
-pytest.importorskip("lzu.datasets.nuscenes.infos")
 
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope

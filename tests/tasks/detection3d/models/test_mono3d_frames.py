@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import Compose, pseudo_collate
 
 from lzu.models.frames import Frames
 from lzu.tasks.detection3d.dataset import Mono3DDataset
@@ -34,6 +34,12 @@ def rectangles(boxes, cam2img, size):
     return both.clip(0, [size[1], size[0]] * 2)
 
 
+@pytest.fixture(scope="module")
+def labelled(prepared):
+    """All images of the prepared file, whose pipeline is to be set."""
+    return Mono3DDataset(prepared, prepared.parent, scenes.CAMERAS)
+
+
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -44,11 +50,11 @@ def rectangles(boxes, cam2img, size):
     index=st.integers(0, 17),
 )
 def test_projected_boxes_give_the_centres_and_rectangles_of_every_frame(
-    prepared, scale, to, flip, index
+    labelled, scale, to, flip, index
 ):
     given_size, network = frame_sizes(scale, to)
-    steps = pipeline(NATIVE, given_size, network, flip)
-    item = Mono3DDataset(prepared, prepared.parent, scenes.CAMERAS, pipeline=steps)[index]
+    labelled.pipeline = Compose(pipeline(NATIVE, given_size, network, flip))
+    item = labelled[index]
     sample, boxes = item["data_samples"], item["data_samples"].gt_instances_3d
     assert tuple(item["inputs"]["img"].shape[1:]) == given_size
     assert sample.img_shape == network
