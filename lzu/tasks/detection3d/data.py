@@ -90,6 +90,8 @@ def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dic
         densities["all" if together else camera].add(torch.from_numpy(boxes))
     saliency = torch.cat([one.saliency(settings.amplitude) for one in densities.values()])
     source = {key: info[key] for key in ("source", "split", "fingerprint")}
+    if not together:
+        source["maps"] = list(dataset.cameras)
     return saliency, {**source, "boxes": sum(one.count for one in densities.values())}
 
 
