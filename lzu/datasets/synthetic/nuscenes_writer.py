@@ -18,6 +18,7 @@ from lzu.datasets.nuscenes.classes import (
     OTHER_CATEGORIES,
 )
 from lzu.datasets.nuscenes.layout import FORMAT, LIDAR, TABLES, VERSIONS, table_path
+from lzu.datasets.nuscenes.splits import scene_names
 from lzu.datasets.synthetic.camera import calibration
 from lzu.datasets.synthetic.config import SPLITS, WorldConfig
 from lzu.datasets.synthetic.labels_3d import Box3D, seen_boxes_3d
@@ -79,10 +80,7 @@ def sequence_name(split: str, index: int) -> str:
 
 
 def _scene_names(world: WorldConfig, split: str) -> list[str]:
-    # It takes seconds to import, and makes the names alone.
-    from nuscenes.utils import splits
-
-    names: list[str] = getattr(splits, split)
+    names = sorted(scene_names(VERSION, split))
     count = world.sequences(split)
     if count > len(names):
         raise UserError(
