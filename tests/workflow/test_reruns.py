@@ -241,11 +241,11 @@ DETECTION3D: Rows = [
     ("prior.fwhm", 5, LZU | D3_PRIOR),
     ("prior.amplitude", 5, LZU | D3_PRIOR | {"prior": 2}),
     ("prior.bandwidth", 5, LZU | D3_PRIOR | {"prior": 2}),
-    # one of the variants says so itself
-    ("prior.cameras", "each", retrained(2, 3, **CASES, **TIME, **D3_PRIOR)),
+    # one of the variants says so itself, and its prior is there
+    ("prior.cameras", "each", retrained(2, 3, **CASES, **TIME, draw_prior=1, picture=1)),
     ("fixed.frame", "padded", retrained(2, 3, **CASES, **TIME)),
     ("methods.lzu_fixed.learning_rate", 0.5, LZU),
-    ("methods.lzu_fixed.seeds", {0.5: [0, 1]}, retrained(3)),
+    ("methods.lzu_fixed.seeds", {0.5: [0, 1]}, retrained(3, 4)),
     ("methods.lzu_fixed.variants", [{"fwhm": 5}], retrained(1, **TIME)),
     ("methods.lzu_fixed.scales", [0.5, 1], retrained(3, **TIME)),
     ("seeds", [0, 1], retrained(4, 6)),

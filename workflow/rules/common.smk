@@ -350,6 +350,12 @@ def picture_inputs(name, picture):
     ]
 
 
+def picture_settings(context, picture):
+    """The settings that a picture reads; where it shows the prior, which one."""
+    shown = context.main_prior if picture.prior else None
+    return json.dumps([picture.params(context), shown and shown.name], sort_keys=True)
+
+
 def picture_words(name, picture):
     """The command line's words for a picture: its task, or the run that it is of."""
     runs = picture.runs(COMPUTED[name]) if picture.of_run else ()

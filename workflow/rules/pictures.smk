@@ -21,6 +21,6 @@ for name, context in COMPUTED.items():
             params:
                 verb=picture.name,
                 words=picture_words(name, picture),
-                settings=as_it_is(json.dumps(picture.params(context), sort_keys=True)),
+                settings=as_it_is(picture_settings(context, picture)),
             shell:
                 "lzu {params.verb:q} {params.words:q} --threads {threads:q}" " >{log:q} 2>&1"

@@ -49,7 +49,7 @@ STALE: dict[str, tuple[Any, set[str]]] = {
     "fixed.frame": ("padded", PRIOR),
     "upsampling": (None, NONE),
     "upsampling.from_scales": ([1], NONE),
-    "upsampling.to_scales": ([1], NONE),
+    "upsampling.to_scales": ([0.5], NONE),
     "upsampling.methods": (["uniform"], NONE),
     "upsampling.seeds": ([0], NONE),
     "methods": ({}, NONE),
