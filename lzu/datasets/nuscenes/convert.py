@@ -7,7 +7,7 @@ import numpy as np
 from lzu.datasets.nuscenes.classes import ATTRIBUTES, CAMERAS, NO_ATTRIBUTE
 from lzu.datasets.nuscenes.geometry import Floats, inverse
 from lzu.datasets.nuscenes.records import CHANNELS, Boxes, NuScenes
-from lzu.datasets.nuscenes.seen import METRES, Seen, mounted, seen, vehicle
+from lzu.datasets.nuscenes.seen import Seen, mounted, seen, vehicle
 
 _LIDAR = len(CHANNELS) - 1
 
@@ -133,7 +133,7 @@ def _scored(dataset: NuScenes, low: int, high: int, velocity: Floats) -> list[di
         boxes.translations[low:high].tolist(),
         boxes.sizes[low:high].tolist(),
         boxes.rotations[low:high].tolist(),
-        velocity[low:high].round(METRES).tolist(),
+        velocity[low:high].tolist(),
         unknown.tolist(),
         boxes.attributes[low:high].tolist(),
         boxes.lidar[low:high].tolist(),

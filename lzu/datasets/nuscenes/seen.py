@@ -21,7 +21,8 @@ MOST_SECONDS = 1.5
 """Between annotations of which the devkit makes a velocity; across one that lies between them,
 twice as much."""
 PIXELS, METRES = 4, 6
-"""Decimals of what is computed: a ten-thousandth of a pixel, a micrometre."""
+"""Decimals of what cameras see: a ten-thousandth of a pixel, a micrometre. (What is scored is not
+rounded: it is the tables', and the velocities the devkit's to the last bit.)"""
 
 
 def vehicle(dataset: NuScenes, start: int, stop: int) -> Floats:
