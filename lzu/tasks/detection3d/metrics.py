@@ -6,15 +6,10 @@ from lzu.datasets.nuscenes.classes import CAMERAS, CLASSES
 from lzu.experiments.task import Bins, Unit
 from lzu.results.bins import bins_problem, bins_schema
 from lzu.results.schema import COUNT, PERCENT, closed
+from lzu.tasks.detection3d.tables import AP, ERRORS
 
-ERRORS = ("mATE", "mASE", "mAOE", "mAVE", "mAAE")
-"""Means over the classes of nuScenes' errors of what is found, times 100 as the paper prints them:
-of the place (m), size (1 - IoU), yaw (rad), velocity (m/s) and attribute (share)."""
-
-AP = {name: f"AP_{name}" for name in CLASSES}
-"""A class's name -> the metric that is its AP, the mean over the four distances."""
-
-# null: the devkit's NaN, where no class that counts has such an error
+# Means over the classes, times 100 as the paper prints them. null: the devkit's NaN, where no class
+# that counts has such an error
 _ERROR = {"type": ["number", "null"], "minimum": 0}
 
 METRICS = closed(

@@ -13,6 +13,9 @@ PRIMARY = ("lzu_fixed", 0.5)
 ERRORS = ("mATE", "mASE", "mAOE", "mAVE", "mAAE")
 """Of translation, scale, orientation, velocity and attribute, of what is found."""
 
+AP = {name: f"AP_{name}" for name in CLASSES}
+"""A class's name -> the metric that is its AP, the mean over the four distances."""
+
 SHORT = {
     "construction_vehicle": "constr.",
     "motorcycle": "motorc.",
@@ -74,7 +77,7 @@ CLASSES_TABLE = Table(
     primary=PRIMARY,
     columns=(
         Column("mAP", "mAP"),
-        *(Column(f"AP_{name}", SHORT.get(name, name)) for name in CLASSES),
+        *(Column(metric, SHORT.get(name, name)) for name, metric in AP.items()),
     ),
     rows=(),
     notes=(CLASSES_NOTE,),

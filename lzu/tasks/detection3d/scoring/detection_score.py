@@ -11,7 +11,6 @@ from nuscenes.eval.detection.data_classes import DetectionConfig
 from lzu.results.jackknife import leave_out
 from lzu.results.percent import percent
 from lzu.results.predictions import PREDICTIONS
-from lzu.tasks.detection3d.metrics import AP
 from lzu.tasks.detection3d.scoring.evaluation import (
     Outcome,
     evaluate,
@@ -29,6 +28,7 @@ from lzu.tasks.detection3d.scoring.recall import (
 )
 from lzu.tasks.detection3d.scoring.rules import ERROR_METRICS, rules
 from lzu.tasks.detection3d.scoring.truth import read_truth
+from lzu.tasks.detection3d.tables import AP
 
 
 def detection_score(

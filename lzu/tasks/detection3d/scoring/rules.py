@@ -6,7 +6,7 @@ from nuscenes.eval.common.config import config_factory
 from nuscenes.eval.detection.constants import TP_METRICS
 from nuscenes.eval.detection.data_classes import DetectionConfig
 
-from lzu.tasks.detection3d.metrics import ERRORS
+from lzu.tasks.detection3d.tables import ERRORS
 
 RULES = "detection_cvpr_2019"
 """The devkit's name of them; the paper's numbers are by these."""

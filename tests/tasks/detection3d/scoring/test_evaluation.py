@@ -17,16 +17,14 @@ from lzu.tasks.detection3d.scoring.truth import read_truth
 from tests.tasks.detection3d.scoring.world import disturbed, world
 
 
-def devkit(nusc, results, folder):
+def devkit(nusc, results, folder, split="mini_val"):
     """The devkit's evaluation of a submission's rows, ready to run."""
     rows = {
         token: [{"sample_token": token, **row} for row in own] for token, own in results.items()
     }
     path = folder / "results.json"
     path.write_text(json.dumps({"meta": {}, "results": rows}))
-    return DetectionEval(
-        nusc, config_factory(RULES), str(path), "mini_val", str(folder), verbose=False
-    )
+    return DetectionEval(nusc, config_factory(RULES), str(path), split, str(folder), verbose=False)
 
 
 def outcomes_of(samples, results, classes=CLASSES):

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzu.datasets.nuscenes.classes import CAMERAS, CLASSES
-from lzu.tasks.detection3d.metrics import AP
 from lzu.tasks.detection3d.scoring.detection_score import detection_score
+from lzu.tasks.detection3d.tables import AP
 from tests.tasks.detection3d.scoring.world import ATTRIBUTES_OF, perfect, yaw_rotation
 
 ERRORS = {"mATE": 0, "mASE": 0, "mAOE": 0, "mAVE": 0, "mAAE": 0}

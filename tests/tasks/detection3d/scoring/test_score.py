@@ -12,8 +12,9 @@ from lzu.experiments.task import Bins
 from lzu.results.bins import bin_names
 from lzu.results.collect import bin_metrics
 from lzu.results.schema import JACKKNIFE, closed
-from lzu.tasks.detection3d.metrics import AP, BINS, EXTRAS, METRICS, check_extras
+from lzu.tasks.detection3d.metrics import BINS, EXTRAS, METRICS, check_extras
 from lzu.tasks.detection3d.scoring.detection_score import detection_score
+from lzu.tasks.detection3d.tables import AP
 from tests.tasks.detection3d.scoring.test_oracle import orderly
 from tests.tasks.detection3d.scoring.world import disturbed, perfect, world
 
