@@ -15,6 +15,9 @@ from lzu.experiments.task import PriorSpec
 from lzu.report.pictures.warps import write_zoom_picture
 from lzu.results.prior import load_prior
 
+INVERSE_LINES = (97, 129)
+"""T^-1 is drawn through so many points each way."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -59,6 +62,23 @@ def draw_zoom(context: Context, spec: PriorSpec, scale: float, out: Path) -> Non
     )
 
 
+def inverse_nodes(warp: lzu.Warp) -> np.ndarray:
+    """T^-1 of a warp (of one image) at Grid(*INVERSE_LINES): (m, n, 2), (x, y) in [0, 1].
+
+    Drawn on the zoomed image, its lines are straight and evenly spaced in the image.
+    """
+    m, n = INVERSE_LINES
+    y, x = (torch.linspace(0, 1, k, dtype=warp.dtype) for k in (m, n))
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    points = torch.stack((x, y), dim=-1).reshape(1, -1, 2)
+    return warp.inverse(points)[0].reshape(m, n, 2).numpy()
+
+
 def as_image(images: Tensor) -> np.ndarray:
     """Return the first of images (B, 3, H, W) in [0, 255] as (H, W, 3) uint8."""
     return images[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+
+
+def rgb(images: Tensor) -> np.ndarray:
+    """Return the first of images (B, 3, H, W), BGR in [0, 255], as (H, W, 3) uint8 RGB."""
+    return as_image(images.flip(1).cpu())

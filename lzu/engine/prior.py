@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 import lzu
+from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.task import PriorSpec
 from lzu.files import write_json
@@ -49,8 +50,13 @@ def import_prior(context: Context, spec: PriorSpec, file: Path) -> Prior:
             are scaled to sum 1.
 
     Raises:
-        UserError: if the file is not read, or is no such map.
+        UserError: if the file is not read, or is no such map; or the prior is one a camera.
     """
+    if getattr(spec.settings, "cameras", "together") == "each":
+        raise UserError(
+            f"{file}: one map, where the prior {spec.name} has one for each camera: set "
+            "prior.cameras to together, or name another prior with --name"
+        )
     saliency = check_map(file, read_array(file), spec.settings.lattice)
     source = {"imported": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     found = Prior(saliency, parameters_of(context, spec), source)

@@ -15,10 +15,12 @@ Floats = NDArray[np.float64]
 NEAR = 0.1
 """Metres in front of a camera at which what is nearer is cut off."""
 
+# Corner 4 a + 2 b + c of a box is ahead (a = 1), to the left (b = 1), above (c = 1) in its frame.
 _CORNERS = np.array(list(product((-0.5, 0.5), repeat=3)))
-_EDGES = np.array(
+EDGES = np.array(
     [pair for pair in combinations(range(8), 2) if (pair[0] ^ pair[1]).bit_count() == 1]
 ).T
+"""(2, 12): the corners at the ends of each edge of a box."""
 _AT_ONCE = 4096
 """Projections whose extents are computed together; memory is in proportion."""
 
@@ -112,7 +114,7 @@ def _cut(points: Floats) -> Floats:
 
     Points that there are not are at the place of one that there is.
     """
-    start, end = points[:, _EDGES[0]], points[:, _EDGES[1]]
+    start, end = points[:, EDGES[0]], points[:, EDGES[1]]
     crosses = (start[..., 2] < NEAR) != (end[..., 2] < NEAR)
     along = (NEAR - start[..., 2]) / np.where(crosses, end[..., 2] - start[..., 2], 1)
     cuts = start + along[..., None] * (end - start)

@@ -1,11 +1,12 @@
 """How large the boxes of a dataset are, and where: as numbers and as a picture."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -118,24 +119,47 @@ def plot_box_statistics(
             ylabel="row of the centre, of the image's height",
         )
 
-        names = sorted(found["classes"], key=lambda key: -found["classes"][key]["share"])
-        left = np.zeros(len(names))
-        shades = np.linspace(0.25, 1.0, len(HEIGHT_EDGES) - 1)
-        for k, shade in enumerate(shades):
-            values = [found["classes"][key]["heights"][k] for key in names]
-            label = f"to {HEIGHT_EDGES[k + 1]:.1%}"
-            classes.barh(names, values, left=left, color=BLUE, alpha=shade, label=label)
-            left += values
-        for row, key in enumerate(names):
-            share = f"{found['classes'][key]['share']:.1%}"
-            classes.text(1.01, row, share, va="center", fontsize=7)
-        classes.invert_yaxis()
-        classes.grid(visible=False)
-        classes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        classes.set(
-            title="by class (right: share of all boxes)",
-            xlabel="share of the class by height of the box",
-            xlim=(0, 1),
+        draw_class_bins(
+            classes,
+            {name: entry["share"] for name, entry in found["classes"].items()},
+            {name: entry["heights"] for name, entry in found["classes"].items()},
+            [f"to {edge:.1%}" for edge in HEIGHT_EDGES[1:]],
+            "height of the box",
         )
-        classes.legend(fontsize=6, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.18))
         return save_figure(figure, folder, name, forms)
+
+
+def draw_class_bins(
+    axes: Axes,
+    shares: Mapping[str, float],
+    bins: Mapping[str, Sequence[float]],
+    labels: Sequence[str],
+    quantity: str,
+) -> None:
+    """Draw how the boxes of each class are spread over bins of some quantity, a bar a class.
+
+    Args:
+        shares: class -> its share of all boxes, said at the right.
+        bins: class -> its boxes' shares in the bins, which sum to 1.
+        labels: of the bins, from the lightest on.
+        quantity: what the bins are of.
+    """
+    names = sorted(shares, key=lambda name: -shares[name])
+    left = np.zeros(len(names))
+    for k, (label, shade) in enumerate(
+        zip(labels, np.linspace(0.25, 1.0, len(labels)), strict=True)
+    ):
+        values = [bins[name][k] for name in names]
+        axes.barh(names, values, left=left, color=BLUE, alpha=shade, label=label)
+        left += values
+    for row, name in enumerate(names):
+        axes.text(1.01, row, f"{shares[name]:.1%}", va="center", fontsize=7)
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set(
+        title="by class (right: share of all boxes)",
+        xlabel=f"share of the class by {quantity}",
+        xlim=(0, 1),
+    )
+    axes.legend(fontsize=6, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.18))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mmengine.structures import InstanceData
 
+from lzu.engine.pictures import inverse_nodes
 from lzu.engine.trained import load_trained
 from lzu.experiments.context import Context
 from lzu.experiments.pictured import require_case
@@ -30,8 +31,6 @@ from lzu.tasks.detection2d.drawing.views import SHOWN_SCORE, View, lens_of, view
 from lzu.tasks.detection2d.online import index_of_image, validation_sequences
 from lzu.tasks.detection2d.scoring.image_scores import Found, Truth, image_aps, outcome
 
-INVERSE_LINES = (97, 129)
-"""T^-1 is drawn through so many points each way."""
 MEASURE = Measure("AP", "boxes")
 """An image's own AP (see `lzu.tasks.detection2d.scoring.image_scores`), if it has boxes to find."""
 
@@ -186,16 +185,12 @@ def as_case(
     score: float,
 ) -> Case:
     """A row of the figure."""
-    m, n = INVERSE_LINES
-    y, x = (torch.linspace(0, 1, k, dtype=seen.warp.dtype) for k in (m, n))
-    y, x = torch.meshgrid(y, x, indexing="ij")
-    points = torch.stack((x, y), dim=-1).reshape(1, -1, 2)
     return Case(
         title=title,
         native=native,
         image=seen.image,
         zoomed=seen.zoomed,
-        inverse=seen.warp.inverse(points)[0].reshape(m, n, 2).numpy(),
+        inverse=inverse_nodes(seen.warp),
         saliency=seen.saliency,
         magnification=seen.warp.magnification(seen.saliency.shape)[0].numpy(),
         truth=truth,

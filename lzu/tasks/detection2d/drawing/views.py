@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lzu.core.warp import Warp
+from lzu.engine.pictures import rgb
 from lzu.errors import UserError
 from lzu.module import ZoomUnzoom
 
@@ -59,14 +60,9 @@ def view(model: Any, data: Any, sample: Any) -> View:
     saliency = lens.saliency if isinstance(lens.saliency, Tensor) else lens.saliency(*given)
     zoomed, warp = lens.zoom(pixels, *inputs)
     return View(
-        _rgb(pixels),
-        _rgb(zoomed),
+        rgb(pixels),
+        rgb(zoomed),
         saliency[0, 0].float().cpu().numpy(),
         Warp(warp.nodes.map(lambda nodes: nodes.detach().cpu())),
         inputs[0][0].cpu().numpy() if inputs else None,
     )
-
-
-def _rgb(images: Tensor) -> np.ndarray:
-    """The first of images (B, 3, H, W), BGR in [0, 255], as (H, W, 3) uint8 RGB."""
-    return images[0].flip(0).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
