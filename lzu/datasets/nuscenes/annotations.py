@@ -260,26 +260,34 @@ def _boxes(
         visibility=whole[:, 8].astype(np.int8),
         attributes=whole[:, 9].astype(np.int8),
     )
-    said = list(tokens.numbers)
+    _neighbours(table, boxes, samples, whole[:, 4:6], list(tokens.numbers), problems)
+    _twice(table, boxes, instances, problems)
+    return boxes
+
+
+def _neighbours(
+    table: Table, boxes: Boxes, samples: Samples, named: Any, said: list[str], problems: Collected
+) -> None:
+    """A box's neighbours are of the same instance and scene; those that are not are taken out.
+
+    `named` (N, 2) are the numbers of the tokens, of which `said` is the list.
+    """
     for key, column, found, sign in (
-        ("prev", whole[:, 4], boxes.previous, -1),
-        ("next", whole[:, 5], boxes.following, 1),
+        ("prev", named[:, 0], boxes.previous, -1),
+        ("next", named[:, 1], boxes.following, 1),
     ):
-        named = column >= 0
-        for index in np.flatnonzero(named & (found == _ABSENT)):
+        for index in np.flatnonzero((column >= 0) & (found == _ABSENT)):
             text = f"{key} {said[column[index]]!r} is no token of sample_annotation.json"
-            problems.add("dangling_token", table.path, names[index], text)
-        other = named & (found != _ABSENT) & (found != _LOST)
+            problems.add("dangling_token", table.path, boxes.tokens[index], text)
+        other = (column >= 0) & (found != _ABSENT) & (found != _LOST)
         other[other] = _is_other(boxes, samples, np.flatnonzero(other), found[other], sign)
         for index in np.flatnonzero(other):
             text = (
                 f"{key} {said[column[index]]!r} is of another instance or scene, or not "
                 f"{'earlier' if sign < 0 else 'later'}"
             )
-            problems.add("neighbour", table.path, names[index], text)
+            problems.add("neighbour", table.path, boxes.tokens[index], text)
         found[other | (found == _LOST)] = _ABSENT
-    _twice(table, boxes, instances, problems)
-    return boxes
 
 
 def _is_other(boxes: Boxes, samples: Samples, one: Any, neighbour: Any, sign: int) -> Any:
