@@ -13,6 +13,7 @@ from lzu.datasets.nuscenes.classes import CLASSES
 from lzu.datasets.nuscenes.infos import read_head, stream_samples
 from lzu.datasets.nuscenes.layout import root_of
 from lzu.datasets.synthetic.nuscenes_writer import write_nuscenes
+from lzu.engine.progress import say
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.task import PriorSpec
@@ -47,6 +48,7 @@ def check_data(context: Context, split: str, jobs: int) -> None:
         images=dataset.image_check,
         jobs=jobs,
         image_size=dataset.native_size,
+        progress=say,
     )
 
 
@@ -61,6 +63,7 @@ def prepare_data(context: Context, split: str) -> None:
         paths.about(split),
         cameras=dataset.cameras,
         classes=dataset.classes,
+        progress=say,
     )
 
 
