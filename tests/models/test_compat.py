@@ -13,6 +13,7 @@ pytest.importorskip("mmengine")
 from mmengine.model import initialize
 from mmengine.runner import checkpoint
 from mmengine.runner import load_checkpoint as mmengine_load
+from mmengine.utils import digit_version
 
 from lzu.errors import UserError
 from lzu.models.compat import import_mmdet3d, strict_loading
@@ -104,3 +105,34 @@ def test_mmdet3d_and_its_evaluation_need_no_lyft_dataset_sdk():
         "[] NuScenesMetric",
         "lyft-dataset-sdk is needed for Lyft's data, and is not installed",
     ], done.stderr
+
+
+NEEDED = """
+import importlib.util
+import sys
+
+sys.modules["lyft_dataset_sdk"] = None  # as if it were not installed
+try:
+    import mmdet3d
+except AssertionError as error:
+    print("versions:", error)
+import mmcv, mmdet
+mmcv.__version__, mmdet.__version__ = "2.1.0", "3.3.0"
+try:
+    import mmdet3d.evaluation
+except ImportError as error:
+    print("lyft:", error)
+"""
+
+
+def test_the_bridge_to_mmdet3d_is_still_needed():
+    """When this fails, the part of `import_mmdet3d` that it names can go."""
+    mmcv, mmdet = pytest.importorskip("mmcv"), pytest.importorskip("mmdet")
+    pytest.importorskip("nuscenes")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", NEEDED], capture_output=True, text=True
+    )
+    newer = digit_version(mmcv.__version__) >= digit_version("2.2.0")
+    newer |= digit_version(mmdet.__version__) >= digit_version("3.4.0")
+    assert ("versions:" in done.stdout) == newer, "mmdet3d takes these versions of mmcv and mmdet"
+    assert "lyft:" in done.stdout, "mmdet3d's evaluation asks for lyft-dataset-sdk no more"
