@@ -1,6 +1,7 @@
 """The images of nuScenes' prepared file as mmdet3d's monocular detectors take them."""
 
 import os
+import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from mmengine.dataset import BaseDataset
 from lzu.datasets.nuscenes.classes import CLASSES
 from lzu.datasets.nuscenes.infos import stream_samples
 from lzu.tasks.detection3d.bridge import DATASETS, Box3DMode, CameraInstance3DBoxes
+
+MATRICES = {"cam2img": (3, 3), "cam2ego": (4, 4), "ego2global": (4, 4)}
 
 
 @DATASETS.register_module(name="LZUMono3DDataset")
@@ -54,23 +57,33 @@ class Mono3DDataset(BaseDataset):
             test_mode=test_mode,
         )
 
-    def load_data_list(self) -> list[dict[str, Any]]:
-        """Read the file into one small record an image; mmengine serialises them at once."""
-        return [record for sample in stream_samples(self.ann_file) for record in self._read(sample)]
+    def full_init(self) -> None:
+        """Read the file into one small record an image, serialised at once as mmengine holds them.
+
+        By mmengine's own way all records would be there twice.
+        """
+        if self._fully_initialized:
+            return
+        stored, ends = bytearray(), []
+        for sample in stream_samples(self.ann_file):
+            for record in self._read(sample):
+                stored += pickle.dumps(record, protocol=4)
+                ends.append(len(stored))
+        self.data_bytes = np.frombuffer(stored, dtype=np.uint8)
+        self.data_address = np.array(ends, dtype=np.int64)
+        self._fully_initialized = True
 
     def _read(self, sample: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for place, camera in enumerate(self.cameras):
             image = sample["images"][camera]
+            matrices = [np.ravel(image[name]) for name in MATRICES]
             record = {
-                "img_path": str(self.root / image["img_path"]),
+                "img_path": image["img_path"],
                 "width": image["width"],
                 "height": image["height"],
                 "sample_token": sample["token"],
-                "camera": camera,
                 "camera_index": place,
-                "cam2img": np.array(image["cam2img"]),
-                "cam2ego": np.array(image["cam2ego"]),
-                "ego2global": np.array(image["ego2global"]),
+                "matrices": np.concatenate(matrices),
             }
             if not self.test_mode:
                 record["boxes"], record["labels"] = self._labelled(sample["cam_instances"][camera])
@@ -91,16 +104,22 @@ class Mono3DDataset(BaseDataset):
         labels = [[self._labels[one["bbox_label_3d"]], one["attr_label"]] for one in kept]
         return (
             np.array(numbers, dtype=np.float32).reshape(-1, 16),
-            np.array(labels, dtype=np.int64).reshape(-1, 2),
+            np.array(labels, dtype=np.int16).reshape(-1, 2),
         )
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """An item as the class says; all arrays are its own."""
         found: dict[str, Any] = super().get_data_info(idx)
+        found["img_path"] = str(self.root / found["img_path"])
+        found["camera"] = self.cameras[found["camera_index"]]
+        ends = np.cumsum([rows * columns for rows, columns in MATRICES.values()])
+        parts = np.split(found.pop("matrices"), ends[:-1])
+        for (name, shape), part in zip(MATRICES.items(), parts, strict=True):
+            found[name] = part.reshape(shape).copy()
         found.update(box_type_3d=CameraInstance3DBoxes, box_mode_3d=Box3DMode.CAM)
         if self.test_mode:
             return found
-        numbers, labels = found.pop("boxes"), found.pop("labels")
+        numbers, labels = found.pop("boxes"), found.pop("labels").astype(np.int64)
         found.update(
             gt_bboxes=numbers[:, :4].copy(),
             gt_bboxes_labels=labels[:, 0].copy(),
