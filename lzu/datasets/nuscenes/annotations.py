@@ -4,7 +4,6 @@ import os
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -17,14 +16,18 @@ from lzu.datasets.nuscenes.classes import (
     OTHER_CATEGORIES,
 )
 from lzu.datasets.nuscenes.collected import Collected, by_token, refers
+from lzu.datasets.nuscenes.neighbours import (
+    ABSENT,
+    ELSEWHERE,
+    LOST,
+    check_instances,
+    check_neighbours,
+)
 from lzu.datasets.nuscenes.records import Boxes, Samples
 from lzu.datasets.nuscenes.tables import Row, Say, Table, table, watched
 
 VISIBILITY = {"v0-40": 1, "v40-60": 2, "v60-80": 3, "v80-100": 4}
 """Level in the table -> number; of an object's pixels in all cameras, the share in percent."""
-
-# Places of rows that are not kept: not in the table, of another split, told already.
-_ABSENT, _ELSEWHERE, _LOST = -1, -2, -3
 
 
 @dataclass
@@ -38,7 +41,7 @@ class _Tokens:
     def number(self, token: str) -> int:
         found = self.numbers.setdefault(token, len(self.places))
         if found == len(self.places):
-            self.places.append(_ABSENT)
+            self.places.append(ABSENT)
         return found
 
 
@@ -80,7 +83,7 @@ def read_boxes(
         _row(annotations, row, places, instances, of_instance, known, tokens, kept, problems)
     known.tell(problems)
     for token, key, number, said in ends:
-        if tokens.places[number] == _ABSENT:
+        if tokens.places[number] == ABSENT:
             text = f"{key} {said!r} is no token of sample_annotation.json"
             path = table(root, version, "instance").path
             problems.add("dangling_token", path, token, text)
@@ -172,14 +175,14 @@ def _row(
     """Keep what is needed of a row, if it is of the split."""
     token = table.text(row, "token")
     number = tokens.number(token)
-    if tokens.places[number] != _ABSENT:
+    if tokens.places[number] != ABSENT:
         problems.add("duplicate_token", table.path, token, "another row has this token, too")
         return
-    tokens.places[number] = _ELSEWHERE
+    tokens.places[number] = ELSEWHERE
     has_instance = refers(table, row, "instance_token", instances, "instance", problems)
     has_sample = refers(table, row, "sample_token", places, "sample", problems)
     if not (has_instance and has_sample):
-        tokens.places[number] = _LOST
+        tokens.places[number] = LOST
         return
     if places[row["sample_token"]] < 0:
         return
@@ -213,7 +216,7 @@ def _row(
             instance,
             label,
             rack,
-            *(tokens.number(one) if one else _ABSENT for one in neighbours),
+            *(tokens.number(one) if one else ABSENT for one in neighbours),
             min(table.integer(row, "num_lidar_pts"), 2**31 - 1),
             min(table.integer(row, "num_radar_pts"), 2**31 - 1),
             known.levels.get(level, 0),
@@ -240,10 +243,10 @@ def _boxes(
     names = [kept.tokens[index] for index in order]
     index_of = np.empty(len(order) + 3, np.int32)
     index_of[order] = np.arange(len(order))
-    for place in (_ABSENT, _ELSEWHERE, _LOST):
+    for place in (ABSENT, ELSEWHERE, LOST):
         index_of[place] = place
     # One more, so that the number -1, no neighbour, has a place.
-    places = index_of[np.append(np.array(tokens.places, np.int32), _ABSENT)]
+    places = index_of[np.append(np.array(tokens.places, np.int32), ABSENT)]
     boxes = Boxes(
         tokens=names,
         samples=whole[:, 0],
@@ -260,54 +263,6 @@ def _boxes(
         visibility=whole[:, 8].astype(np.int8),
         attributes=whole[:, 9].astype(np.int8),
     )
-    _neighbours(table, boxes, samples, whole[:, 4:6], list(tokens.numbers), problems)
-    _twice(table, boxes, instances, problems)
+    check_neighbours(table, boxes, samples, whole[:, 4:6], list(tokens.numbers), problems)
+    check_instances(table, boxes, instances, problems)
     return boxes
-
-
-def _neighbours(
-    table: Table, boxes: Boxes, samples: Samples, named: Any, said: list[str], problems: Collected
-) -> None:
-    """A box's neighbours are of the same instance and scene; those that are not are taken out.
-
-    `named` (N, 2) are the numbers of the tokens, of which `said` is the list.
-    """
-    for key, column, found, sign in (
-        ("prev", named[:, 0], boxes.previous, -1),
-        ("next", named[:, 1], boxes.following, 1),
-    ):
-        for index in np.flatnonzero((column >= 0) & (found == _ABSENT)):
-            text = f"{key} {said[column[index]]!r} is no token of sample_annotation.json"
-            problems.add("dangling_token", table.path, boxes.tokens[index], text)
-        other = (column >= 0) & (found != _ABSENT) & (found != _LOST)
-        other[other] = _is_other(boxes, samples, np.flatnonzero(other), found[other], sign)
-        for index in np.flatnonzero(other):
-            text = (
-                f"{key} {said[column[index]]!r} is of another instance or scene, or not "
-                f"{'earlier' if sign < 0 else 'later'}"
-            )
-            problems.add("neighbour", table.path, boxes.tokens[index], text)
-        found[other | (found == _LOST)] = _ABSENT
-
-
-def _is_other(boxes: Boxes, samples: Samples, one: Any, neighbour: Any, sign: int) -> Any:
-    """Whether a neighbour is none of the same instance in the same scene, on that side in time."""
-    here = neighbour != _ELSEWHERE
-    place = np.where(here, neighbour, one)
-    own, theirs = boxes.samples[one], boxes.samples[place]
-    later = sign * (samples.timestamps[theirs] - samples.timestamps[own]) > 0
-    same = boxes.instances[one] == boxes.instances[place]
-    return ~(here & same & later & (samples.scenes[own] == samples.scenes[theirs]))
-
-
-def _twice(table: Table, boxes: Boxes, instances: list[str], problems: Collected) -> None:
-    """An instance has one box in a sample."""
-    order = np.lexsort((boxes.instances, boxes.samples))
-    pairs = np.stack((boxes.samples[order], boxes.instances[order]))
-    for place in np.flatnonzero((pairs[:, 1:] == pairs[:, :-1]).all(0)):
-        first, second = order[place], order[place + 1]
-        text = (
-            f"instance {instances[boxes.instances[second]]!r} has another annotation in the same "
-            f"sample: {boxes.tokens[first]!r}"
-        )
-        problems.add("instance_twice", table.path, boxes.tokens[second], text)
