@@ -25,6 +25,7 @@ from lzu.experiments.task import Task
 from lzu.models.draws import Draws
 from lzu.tasks import TASKS
 from lzu.tasks.detection2d.task import DETECTION2D
+from lzu.tasks.detection3d.task import DETECTION3D
 from lzu.tasks.segmentation.task import SEGMENTATION
 
 
@@ -66,11 +67,20 @@ SEGMENTERS = Part(
     world={"scenery": "city", "frames_per_sequence": 1},
     settings={"mini_validation": {"images": 1, "evaluations": 1}, "es": {"iterations": 1}},
 )
+DETECTORS_3D = Part(
+    DETECTION3D,
+    scale=0.5,
+    methods=("uniform", "lzu_fixed"),
+    sequences=2,
+    world={"frames_per_sequence": 1},
+    settings={"upsampling": None},
+)
 PARTS = {
     "demo": ("demo", DETECTION),
     "paper": ("paper", DETECTION),
     "demo segmentation": ("demo", SEGMENTERS),
     "paper segmentation": ("paper", SEGMENTERS),
+    "demo 3D": ("demo", DETECTORS_3D),
 }
 """As the names of cases have them -> (the suite's file, what is prepared of it)."""
 

@@ -132,6 +132,13 @@ def test_segmenter_iteration(
     measure_iteration(benchmark, measure, prepared, method, target)
 
 
+@pytest.mark.parametrize("prepared", ["demo 3D"], indirect=True)
+def test_3d_detector_iteration(
+    benchmark: BenchmarkFixture, measure: Measure, prepared: Prepared
+) -> None:
+    measure_iteration(benchmark, measure, prepared, "lzu_fixed", {"speedup": 0.95})
+
+
 @pytest.mark.parametrize("prepared", ["demo", "paper"], indirect=True)
 @pytest.mark.parametrize(
     ("method", "target"),
@@ -155,10 +162,11 @@ def test_added_share(
         ("demo segmentation", "lds"),
         ("demo segmentation", "es"),
         ("paper segmentation", "lzu_fixed"),
+        ("demo 3D", "lzu_fixed"),
     ],
     indirect=["prepared"],
 )
-def test_segmenter_added_share(
+def test_other_added_share(
     benchmark: BenchmarkFixture, measure: Measure, prepared: Prepared, method: str
 ) -> None:
     measure_added(benchmark, measure, prepared, method, None)

@@ -204,6 +204,47 @@ def test_tables_3_and_4_have_no_gap_in_what_is_planned(smoke):
         assert (figures / f"{name}.png").stat().st_size > 10_000
 
 
+def test_3d_detection_is_scored_timed_and_told_of(smoke):
+    metrics = sorted(smoke.glob("runs/detection3d/**/metrics.json"))
+    # uniform, LZU and its two variants; Table 2: two models from another scale
+    assert len(metrics) == 4 + 2
+    for path in metrics:
+        content = read_metrics(path)
+        about = read_json(smoke / "data" / "nuscenes" / "val.about.json")
+        # two sequences of two samples, six cameras
+        assert content["dataset"]["images"] == about["images"] == 2 * 2 * 6
+        assert content["dataset"]["source"] == "synthetic"
+        assert ("prior" in content["provenance"]) == (content["run"]["method"] == "lzu_fixed")
+        predictions = read_json(path.with_name("predictions.json"))["results"]
+        assert len(predictions) == about["samples"] == 4
+        assert sum(map(len, predictions.values())) > 0
+    timings = [read_timing(path) for path in smoke.glob("timing/detection3d/**/*.json")]
+    assert len(timings) == 4
+    assert all(
+        (t["summary"]["added_ms"] == 0) == (t["run"]["method"] == "uniform") for t in timings
+    )
+    assert len(list(smoke.glob("priors/detection3d/train/*.npz"))) == 2
+
+
+def test_table_5_and_both_halves_of_table_2_have_no_gap_in_what_is_planned(smoke):
+    for name, planned in (("table5", 4), ("table2_3d", 4), ("detection3d_classes", 4)):
+        text = (smoke / "tables" / f"{name}.csv").read_text().splitlines()
+        rows = list(csv.DictReader(text))
+        headline = "mAP" if name == "detection3d_classes" else "NDS"
+        assert sum(bool(row[f"{headline}_measured"]) for row in rows) == planned
+        assert "no metrics.json" not in (smoke / "tables" / f"{name}.txt").read_text()
+    figures = smoke / "figures" / "detection3d"
+    shown = ("figure7", "figure7_end_to_end", "iso_latency", "recall_by_distance")
+    for name in (
+        *shown,
+        "recall_by_height",
+        "figure6_lzu_fixed_1-0.5_seed0",
+        "zoom_unzoom",
+        "data",
+    ):
+        assert (figures / f"{name}.png").stat().st_size > 10_000
+
+
 def test_es_is_trained_on_its_sampler_and_the_record_tells_of_the_choice(smoke):
     record = read_json(next(smoke.glob("stages/segmentation/es_sampler/*/seed0.json")))
     assert record["stage"] == "es_sampler"
