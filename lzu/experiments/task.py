@@ -157,6 +157,7 @@ class Task:
         comparisons: names of the comparisons beyond the paper that its first table is shown in
             ("iso_latency", "iso_flops"; see lzu.report).
         bins: of the comparisons of that table by bins.
+        named: key among its extras -> the score that each name in it has; in tables "SCORE_NAME".
         steps: step -> `module:function`, imported when it is called for.
     """
 
@@ -182,6 +183,7 @@ class Task:
     pictures: tuple[Picture, ...] = ()
     comparisons: tuple[str, ...] = ("iso_latency",)
     bins: tuple[Bins, ...] = ()
+    named: Mapping[str, str] = field(default_factory=dict)
 
     def step(self, name: str) -> Callable[..., Any]:
         """Import the function of a step; UserError if the task has no such step."""

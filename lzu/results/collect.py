@@ -135,6 +135,8 @@ def _score_rows(path: Path, task: Task) -> list[dict[str, Any]]:
         for unit in bins.units:
             if unit.key in value:
                 metrics |= bin_metrics(value[unit.key], bins, unit)
+    for key, score in task.named.items():
+        metrics |= {f"{score}_{name}": one[score] for name, one in value.get(key, {}).items()}
     left_out = value.get("jackknife", {}).get("metrics", {})
     return [
         {**row, "metric": name, "value": number, "left_out": json.dumps(left_out.get(name, []))}

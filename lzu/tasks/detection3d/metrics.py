@@ -48,6 +48,8 @@ BINS = (BY_DISTANCE, BY_HEIGHT)
 
 _RECALL = closed({"recall": PERCENT, "objects": COUNT})
 _NAMED = {"recall_by_class": CLASSES, "recall_by_camera": CAMERAS}
+NAMED = dict.fromkeys(_NAMED, "recall")
+"""As `Task.named` has it: the tables' recall_car, recall_CAM_FRONT and so on."""
 
 EXTRAS = {
     **{

@@ -5,16 +5,23 @@ from lzu.experiments.run import Run
 from lzu.experiments.settings import with_options
 from lzu.experiments.task import PriorSpec
 from lzu.tasks.detection3d.settings import Detection3d, Prior
-from lzu.tasks.detection3d.tables import CLASSES_TABLE, TABLE_2_3D, TABLE_5, TASK
+from lzu.tasks.detection3d.tables import (
+    CLASSES_TABLE,
+    RECALL_TABLE,
+    TABLE_2_3D,
+    TABLE_5,
+    TASK,
+)
 
 
 def runs(settings: Detection3d, suite: str) -> dict[str, list[Run]]:
-    """The runs of Table 5, which are shown by class again, and of Table 2's 3-D half."""
+    """The runs of Table 5, which others show again, and of Table 2's 3-D half."""
     planned = method_runs(settings, suite, TASK)
     return {
         TABLE_5.name: planned,
         TABLE_2_3D.name: upsampling_runs(settings, settings.upsampling, suite, TABLE_2_3D),
         CLASSES_TABLE.name: planned,
+        RECALL_TABLE.name: planned,
     }
 
 

@@ -2,19 +2,19 @@
 
 from lzu.datasets.nuscenes.layout import WHERE, raw_state
 from lzu.experiments.task import DatasetFacts, Task
-from lzu.tasks.detection3d.metrics import BINS, EXTRAS, METRICS, check_extras
+from lzu.tasks.detection3d.metrics import BINS, EXTRAS, METRICS, NAMED, check_extras
 from lzu.tasks.detection3d.pictures import PICTURES
 from lzu.tasks.detection3d.plan import prior_of, runs
 from lzu.tasks.detection3d.settings import Detection3d
 from lzu.tasks.detection3d.steps import STEPS
-from lzu.tasks.detection3d.tables import CLASSES_TABLE, TABLE_2_3D, TABLE_5, TASK
+from lzu.tasks.detection3d.tables import CLASSES_TABLE, RECALL_TABLE, TABLE_2_3D, TABLE_5, TASK
 
 DETECTION3D = Task(
     name=TASK,
     title="Monocular 3-D detection",
     settings=Detection3d,
     dataset=DatasetFacts("nuscenes", "nuScenes", WHERE, raw_state),
-    tables=(TABLE_5, TABLE_2_3D, CLASSES_TABLE),
+    tables=(TABLE_5, TABLE_2_3D, CLASSES_TABLE, RECALL_TABLE),
     runs=runs,
     metrics=METRICS,
     extras=EXTRAS,
@@ -24,5 +24,6 @@ DETECTION3D = Task(
     scope="mmdet3d",
     pictures=PICTURES,
     bins=BINS,
+    named=NAMED,
     steps=STEPS,
 )
