@@ -7,18 +7,36 @@ import numpy as np
 import pytest
 
 from lzu.datasets.nuscenes.classes import CAMERAS, CLASSES
+from lzu.engine.score import score
 from lzu.errors import UserError
 from lzu.experiments.task import Bins
 from lzu.results.bins import bin_names
 from lzu.results.collect import bin_metrics
-from lzu.results.schema import JACKKNIFE, closed
+from lzu.results.schema import JACKKNIFE, closed, read_metrics
 from lzu.tasks.detection3d.metrics import BINS, EXTRAS, METRICS, check_extras
 from lzu.tasks.detection3d.scoring.detection_score import detection_score
 from lzu.tasks.detection3d.tables import AP
+from tests.tasks.detection3d.scoring.files import context_of, write_run
 from tests.tasks.detection3d.scoring.test_oracle import orderly
 from tests.tasks.detection3d.scoring.world import disturbed, perfect, world
 
 FRONT = ("CAM_FRONT",)
+
+
+def test_the_verb_scores_a_run_by_its_files(request, tmp_path):
+    context = context_of(request.config.rootpath / "config" / "smoke.yaml", tmp_path)
+    run, samples = context.runs[0], orderly()
+    write_run(context, run, samples, perfect(samples))
+    score(context, run)
+    path = context.paths.run(run, "metrics.json")
+    content = read_metrics(path, context.task)
+    assert content["metrics"]["NDS"] == 100
+    assert content["dataset"]["images"] == 24
+    whole = detection_score(samples, perfect(samples), CLASSES, CAMERAS)
+    assert {key: content[key] for key in whole} == whole
+    write_run(context, run, samples, None)
+    with pytest.raises(UserError, match="results: no rows by sample"):
+        score(context, run)
 
 
 def car(token, x, height=0.0, camera=None, y=0.0, points=1):

@@ -1,18 +1,17 @@
-"""Scoring predictions of the size of nuScenes' validation set, reading of files included.
+"""Scoring predictions of the size of nuScenes' validation set, the whole verb with its files.
 
 `pytest -m slow tests/tasks/detection3d/scoring/test_score_speed.py -s` prints how long it took.
 """
 
-import json
 import time
 
 import numpy as np
 import pytest
 
 from lzu.datasets.nuscenes.classes import ATTRIBUTES, CAMERAS, CLASSES, NO_ATTRIBUTE
-from lzu.datasets.nuscenes.infos import head_line, stream_samples
-from lzu.files import read_json
-from lzu.tasks.detection3d.scoring.detection_score import detection_score
+from lzu.engine.score import score
+from lzu.results.schema import read_metrics
+from tests.tasks.detection3d.scoring.files import context_of, write_run
 
 SAMPLES, SCENES, OBJECTS = 6019, 150, 31
 FOUND = (300, 500)
@@ -21,7 +20,7 @@ LIMIT_S = 300
 SHARES = (0.42, 0.08, 0.02, 0.015, 0.015, 0.01, 0.01, 0.19, 0.09, 0.15)
 SIZES = ((2, 4.6, 1.7), (2.5, 7, 2.8), (3, 12, 4), (3, 11, 3.5), (3, 6, 3))
 SIZES += ((0.6, 1.7, 1.3), (0.8, 2.1, 1.5), (0.7, 0.7, 1.8), (0.4, 0.4, 1.1), (2.5, 0.5, 1))
-# How many of ten predictions lie about an object, and how far from it, in metres.
+# The share of predictions that lie about an object, and how far from it, in metres.
 NEAR, SPREAD = 0.4, 1.5
 GRAVITY = 1.0
 
@@ -50,8 +49,9 @@ def columns(keys, *values):
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
-def write_validation_set(folder, samples=SAMPLES):
-    """A prepared file and a run's predictions of random boxes."""
+def validation_set(samples=SAMPLES):
+    """Samples of a prepared file, one after another, and the rows of predictions, of random
+    boxes."""
     draw = np.random.default_rng(0)
     sample = np.repeat(np.arange(samples), draw.poisson(OBJECTS, samples))
     n = len(sample)
@@ -90,15 +90,8 @@ def write_validation_set(folder, samples=SAMPLES):
         names[attributes_of(draw, kind)],
     )
     ends, found_ends = np.searchsorted(sample, np.arange(samples + 1)), [0, *per_sample.cumsum()]
-    with open(folder / "val.json", "w", encoding="utf-8") as file:
-        file.write(head_line({}, {}))
-        for k in range(samples):
-            instances = truth[ends[k] : ends[k + 1]]
-            file.write((",\n" if k else "\n") + json.dumps(prepared(draw, k, ego[k], instances)))
-        file.write("\n]}\n")
-    results = {f"{k:032x}": found[found_ends[k] : found_ends[k + 1]] for k in range(samples)}
-    (folder / "predictions.json").write_text(json.dumps({"results": results}))
-    return n, len(of)
+    made = (prepared(draw, k, ego[k], truth[ends[k] : ends[k + 1]]) for k in range(samples))
+    return made, {f"{k:032x}": found[found_ends[k] : found_ends[k + 1]] for k in range(samples)}
 
 
 def prepared(draw, place, ego, instances):
@@ -132,18 +125,23 @@ def prepared(draw, place, ego, instances):
 
 
 @pytest.mark.slow
-def test_nuscenes_validation_set_is_scored_in_five_minutes(tmp_path):
-    objects, boxes = write_validation_set(tmp_path)
+def test_nuscenes_validation_set_is_scored_in_five_minutes(request, tmp_path):
+    context = context_of(request.config.rootpath / "config" / "smoke.yaml", tmp_path)
+    run = context.runs[0]
+    samples, results = validation_set()
+    boxes = sum(map(len, results.values()))
+    write_run(context, run, samples, results)
+    del samples, results
     begin = time.perf_counter()
-    results = read_json(tmp_path / "predictions.json")["results"]
-    read = time.perf_counter()
-    samples = stream_samples(tmp_path / "val.json")
-    found = detection_score(samples, results, CLASSES, CAMERAS)
+    score(context, run)
     took = time.perf_counter() - begin
-    assert len(found["jackknife"]["metrics"]["NDS"]) == 24
-    assert 5 < found["metrics"]["mAP"] < 95
+    content = read_metrics(context.paths.run(run, "metrics.json"), context.task)
+    objects = sum(content["distance_bins"]["objects"])
+    assert len(content["jackknife"]["metrics"]["NDS"]) == 24
+    assert 5 < content["metrics"]["mAP"] < 95
+    peak = content["provenance"]["score"]["peak_memory_mib"]
     print(
         f"\nscored {SAMPLES} samples with {objects} objects and {boxes} predictions in {took:.1f} "
-        f"s, of which {read - begin:.1f} s are reading the predictions; {found['metrics']}"
+        f"s, {peak:.0f} MiB at most"
     )
     assert took < LIMIT_S
