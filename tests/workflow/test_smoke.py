@@ -227,7 +227,12 @@ def test_3d_detection_is_scored_timed_and_told_of(smoke):
 
 
 def test_table_5_and_both_halves_of_table_2_have_no_gap_in_what_is_planned(smoke):
-    for name, planned in (("table5", 4), ("table2_3d", 4), ("detection3d_classes", 4), ("detection3d_recall", 4)):
+    for name, planned in (
+        ("table5", 4),
+        ("table2_3d", 4),
+        ("detection3d_classes", 4),
+        ("detection3d_recall", 4),
+    ):
         text = (smoke / "tables" / f"{name}.csv").read_text().splitlines()
         rows = list(csv.DictReader(text))
         headline = "mAP" if name == "detection3d_classes" else "NDS"
