@@ -103,7 +103,12 @@ def extents(points: Floats, intrinsics: Floats, sizes: Any) -> tuple[Floats, NDA
             part = rows[start : start + _AT_ONCE]
             shown = points[part] if whole else _cut(points[part])
             pixels = shown @ np.swapaxes(intrinsics[part], -1, -2)
-            found[part] = _outline(pixels[..., :2] / pixels[..., 2:], sizes[part])
+            pixels = pixels[..., :2] / pixels[..., 2:]
+            # Most boxes lie beside an image as a whole.
+            meets = (pixels.max(1) > 0) & (pixels.min(1) < sizes[part][:, ::-1])
+            near = np.flatnonzero(meets.all(1))
+            if len(near):
+                found[part[near]] = _outline(pixels[near], sizes[part[near]])
     visible = (found[:, 2] > found[:, 0]) & (found[:, 3] > found[:, 1])
     found[~visible] = 0
     return found, visible
