@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lzu.experiments.methods import BASELINE, METHODS
+from lzu.experiments.methods import BASELINE
 from lzu.experiments.task import Bins
 from lzu.report.compare.bins import BinCurve, BinReport, by_bin
 from lzu.report.compare.cells import TableReport
+from lzu.report.figures.series import key_of, series_of
 from lzu.report.style import GRID_COLOUR, MUTED, save_figure, styled
 from lzu.report.tables.layouts import scales_text
 from lzu.results.statistics import Estimate
@@ -66,8 +67,8 @@ def _draw_column(upper: Axes, lower: Axes, drawn: BinReport, own: Sequence[BinCu
     below = [curve.against_baseline for curve in own]
     # First, so that axes of counts lie behind.
     _draw_counts(upper, drawn)
-    _draw(upper, own, [curve.values for curve in own])
-    _draw(lower, own, below)
+    _draw(upper, drawn, own, [curve.values for curve in own])
+    _draw(lower, drawn, own, below)
     lower.axhline(0, color=BASELINE.colour, linewidth=1.2, zorder=1)
     if not any(any(estimates) for estimates in below):
         style = {"color": MUTED, "fontsize": 8, "ha": "center"}
@@ -103,26 +104,26 @@ def _short(number: int) -> str:
 
 
 def _draw(
-    axes: Axes, curves: Sequence[BinCurve], rows: Sequence[Sequence[Estimate | None]]
+    axes: Axes,
+    drawn: BinReport,
+    curves: Sequence[BinCurve],
+    rows: Sequence[Sequence[Estimate | None]],
 ) -> None:
+    series = series_of(curve.row for curve in drawn.curves)
     offsets = SPREAD * ((np.arange(len(curves)) + 0.5) / len(curves) - 0.5)
     for curve, estimates, offset in zip(curves, rows, offsets, strict=True):
         if not any(estimates):
             continue
-        about = METHODS[curve.row.method]
         axes.errorbar(
             np.arange(len(estimates)) + 0.5 + offset,
             [math.nan if e is None else e.value for e in estimates],
             yerr=[math.nan if e is None else e.half_width or 0 for e in estimates],
-            color=about.colour,
-            marker=about.marker,
             markersize=4.5,
-            markeredgecolor="white",
-            markeredgewidth=0.6,
             linewidth=1,
             elinewidth=1,
             capsize=1.5,
             zorder=3,
+            **series[key_of(curve.row)].style(0.6),
         )
 
 
@@ -137,12 +138,7 @@ def _name_bins(axes: Axes, drawn: BinReport) -> None:
 
 
 def _legend(figure: Figure, drawn: BinReport) -> None:
-    shown = {curve.row.method for curve in drawn.curves}
-    handles = [
-        Line2D([], [], color=method.colour, marker=method.marker, label=method.label)
-        for method in METHODS.values()
-        if method.name in shown
-    ]
+    handles = [series.handle() for series in series_of(c.row for c in drawn.curves).values()]
     handles.append(
         Line2D([], [], color=GRID_COLOUR, linewidth=6, label=f"number of {drawn.bins.count}")
     )

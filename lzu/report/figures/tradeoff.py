@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lzu.experiments.methods import METHODS
-from lzu.experiments.tables import Column
+from lzu.experiments.tables import Column, Row
 from lzu.experiments.task import Task
 from lzu.report import names
 from lzu.report.compare.cells import TableReport
 from lzu.report.compare.pareto import pareto_front
+from lzu.report.figures.series import key_of, series_of
 from lzu.report.style import INK, MUTED, save_figure, styled
 
 LATENCIES = {
@@ -28,14 +28,23 @@ COSTS = LATENCIES | FLOPS
 
 @dataclass(frozen=True)
 class Point:
-    """A marker of the figure: a method at a scale, with its error bars where it has them."""
+    """A marker of the figure: a row of the table, with its error bars where it has them."""
 
-    method: str
-    scale: float
+    row: Row
     cost: float
     accuracy: float
     cost_span: tuple[float, float] | None = None
     accuracy_span: tuple[float, float] | None = None
+
+    @property
+    def method(self) -> str:
+        """The row's."""
+        return self.row.method
+
+    @property
+    def scale(self) -> float:
+        """That of what its network sees."""
+        return self.row.to_scale
 
 
 def published_points(report: TableReport) -> list[Point]:
@@ -45,8 +54,7 @@ def published_points(report: TableReport) -> list[Point]:
         accuracy = result.cells[report.table.headline].published
         latency = result.cells.get("latency_ms")
         if accuracy is not None and latency is not None and latency.published is not None:
-            row = result.row
-            points.append(Point(row.method, row.to_scale, latency.published, accuracy))
+            points.append(Point(result.row, latency.published, accuracy))
     return points
 
 
@@ -65,10 +73,9 @@ def measured_points(report: TableReport, cost: str = "latency_ms") -> list[Point
         span = None
         if accuracy.low is not None and accuracy.high is not None:
             span = (accuracy.low, accuracy.high)
-        row = result.row
         points.append(
             Point(
-                *(row.method, row.to_scale, timed.measured.value, accuracy.value),
+                *(result.row, timed.measured.value, accuracy.value),
                 cost_span=result.quartiles.get(cost),
                 accuracy_span=span,
             )
@@ -119,26 +126,29 @@ def _draw_scales(axes: Axes, points: Sequence[Point], task: Task) -> None:
 
 
 def draw_tradeoff(axes: Axes, points: Sequence[Point], report: TableReport) -> None:
-    """Draw points, a line over scales for each method, error bars, and the Pareto front."""
+    """Draw points, a line over scales for each series, error bars, and the Pareto front."""
     _draw_front(axes, points, report.headline)
-    for method in dict.fromkeys(point.method for point in points):
-        own = sorted((p for p in points if p.method == method), key=lambda p: p.scale)
-        about = METHODS[method]
-        axes.plot([p.cost for p in own], [p.accuracy for p in own], color=about.colour, zorder=2)
+    for key, series in series_of(point.row for point in points).items():
+        own = sorted((p for p in points if key_of(p.row) == key), key=lambda p: p.scale)
+        style = series.style(0.8)
+        axes.plot(
+            [p.cost for p in own],
+            [p.accuracy for p in own],
+            color=style["color"],
+            linestyle=style["linestyle"],
+            zorder=2,
+        )
         for p in own:
             axes.errorbar(
                 p.cost,
                 p.accuracy,
                 xerr=_bars(p.cost_span, p.cost),
                 yerr=_bars(p.accuracy_span, p.accuracy),
-                color=about.colour,
-                marker=about.marker,
                 markersize=6.5,
-                markeredgecolor="white",
-                markeredgewidth=0.8,
                 elinewidth=1.2,
                 capsize=2.5,
                 zorder=3,
+                **style,
             )
     _draw_scales(axes, points, report.task)
     axes.margins(x=0.11, y=0.1)
@@ -184,11 +194,7 @@ def _draw_or_say(axes: Axes, points: Sequence[Point], report: TableReport, nothi
 
 
 def _legend(figure: Figure, points: Sequence[Point]) -> None:
-    handles = [
-        Line2D([], [], color=method.colour, marker=method.marker, label=method.label)
-        for method in METHODS.values()
-        if method.name in {point.method for point in points}
-    ]
+    handles = [series.handle() for series in series_of(point.row for point in points).values()]
     handles.append(Line2D([], [], color=MUTED, linewidth=4, alpha=0.3, label="Pareto front"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
 

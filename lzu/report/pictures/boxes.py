@@ -19,6 +19,9 @@ HEIGHT_EDGES = (0.0, 0.0125, 0.025, 0.05, 0.1, 0.2, 1 / 3, 1.0)
 NEAR_HORIZON = 0.1
 """Distance from the horizon, as a fraction of the image's height, that counts as near."""
 
+FEW = 4
+"""Bars of classes have the width that so many have."""
+
 
 def box_statistics(coco: Mapping[str, Any], horizon: float = 0.5) -> dict[str, Any]:
     """Distribution of the boxes of a COCO or Argoverse-HD annotation file.
@@ -154,7 +157,8 @@ def draw_class_bins(
         left += values
     for row, name in enumerate(names):
         axes.text(1.01, row, f"{shares[name]:.1%}", va="center", fontsize=7)
-    axes.invert_yaxis()
+    # the first class is at the top; a single one is no wall
+    axes.set_ylim(max(len(names), FEW) - 0.5, -0.5)
     axes.grid(visible=False)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set(

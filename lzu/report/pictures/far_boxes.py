@@ -21,7 +21,7 @@ FAR = 30.0
 LOW = 0.05
 """Metres and share of the image's height that the titles tell of."""
 DISTANCES = (2, 5, 10, 20, 50, 100, 200)
-HEIGHTS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+HEIGHTS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def far_boxes_figure(
