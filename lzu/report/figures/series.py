@@ -1,4 +1,4 @@
-"""How figures tell series apart: methods by colour and marker, variants of one by hollow markers."""
+"""How figures tell series apart: methods by colour and marker, their variants by hollow markers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
