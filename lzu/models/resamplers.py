@@ -202,7 +202,10 @@ def padded(frames: Frames, *, prior: str, fwhm: float) -> PaddedWarpResampler:
 def _map_of_all(frames: Frames, prior: str) -> Tensor:
     found = load_prior(prior, native_size=frames.native)
     if found.names:
-        raise UserError(f"{prior}: one map for each camera, where one of all is wanted")
+        raise UserError(
+            f"{prior}: one map for each camera, where one of all is wanted; set prior.cameras to "
+            "together"
+        )
     return torch.from_numpy(found.saliency)
 
 
@@ -210,7 +213,10 @@ def by_camera(frames: Frames, *, prior: str, fwhm: float) -> CameraWarpResampler
     """LZU with the prior of each image's camera, from the file `prior`, which has one for each."""
     found = load_prior(prior, native_size=frames.native)
     if not found.names:
-        raise UserError(f"{prior}: one map of all cameras, where one for each is wanted")
+        raise UserError(
+            f"{prior}: one map of all cameras, where one for each is wanted; set prior.cameras to "
+            "together, or make the prior again (an imported one is of all)"
+        )
     return CameraWarpResampler(torch.from_numpy(found.saliency), found.names, frames.network, fwhm)
 
 
