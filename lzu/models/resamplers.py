@@ -130,8 +130,12 @@ class UnzoomedWhole:
         strides: Sequence[int],
         offsets: Offsets | None = None,
     ) -> list[Tensor]:
-        """Return the features in what the official release takes for uniform geometry."""
-        return self.lens.unzoom(list(features), self.warp)
+        """Return the features in what the official release takes for uniform geometry; a map of one
+        row or column, which spans nothing, as it is."""
+        return [
+            level if min(level.shape[-2:]) < 2 else self.lens.unzoom(level, self.warp)
+            for level in features
+        ]
 
 
 class PaddedWarpResampler(WarpResampler):

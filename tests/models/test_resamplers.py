@@ -93,6 +93,18 @@ def test_what_is_padded_is_the_image_and_all_of_it_is_zoomed(tmp_path):
     torch.testing.assert_close(zoomed, expected, atol=1e-4, rtol=1e-4)
 
 
+def test_the_padded_frame_leaves_a_map_of_one_row_as_it_is(tmp_path):
+    path = write(tmp_path / "prior.npz", horizon(16.5, 3, 0.05))
+    frames = Frames(NATIVE, NATIVE, (60, 100))
+    _, unzoom = build_resampler("warp_padded", frames, prior=path, fwhm=10)(
+        torch.rand(1, 3, *NATIVE)
+    )
+    maps = [torch.rand(1, 2, 4, 7), torch.rand(1, 2, 1, 2)]
+    several, one = unzoom(maps, [16, 64])
+    assert not torch.allclose(several, maps[0])
+    assert torch.equal(one, maps[1])
+
+
 @pytest.fixture
 def cameras(tmp_path):
     """A resampler of three cameras, and one of each camera's map alone."""
