@@ -10,7 +10,9 @@ import math
 # What a package that is not there comes with (see pyproject.toml).
 EXTRAS = {
     "datasets": ("cv2", "pycocotools"),
-    "openmmlab": ("mmengine", "mmcv", "mmdet", "mmseg", "mmdet3d"),
+    "openmmlab": ("mmengine", "mmcv", "mmdet", "mmseg"),
+    "detection3d": ("mmdet3d",),
+    "nuscenes": ("nuscenes",),
     "workflow": ("snakemake",),
     "report": ("jsonschema", "matplotlib", "numpy", "pandas", "pydantic", "yaml"),
 }
