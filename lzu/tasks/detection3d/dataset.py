@@ -21,7 +21,7 @@ class Mono3DDataset(BaseDataset):
     """One item an image of `cameras`, in the order of the file, sample by sample.
 
     The prepared file is read line by line. Labels are the boxes of `classes` alone, numbered in
-    their order, that a lidar point or more has met (`bbox_3d_isvalid`); in `test_mode` there are
+    their order, that a lidar or radar point has met (`bbox_3d_isvalid`); in `test_mode` there are
     none. Images without boxes stay: mmdet3d would put random others in their place, so that what an
     iteration sees would not follow from its number.
 
