@@ -71,8 +71,8 @@ def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dic
     """The density of the projected boxes of the *training* split, and its source (A.6).
 
     Those are the boxes that training learns from: of the suite's classes and cameras, with a lidar
-    or radar point. It is (1, 1, h, w) of all cameras together, or (n, 1, h, w), one for each of the n of
-    `dataset.cameras` in their order.
+    or radar point. It is (1, 1, h, w) of all cameras together, or (n, 1, h, w), one for each of the
+    n of `dataset.cameras` in their order.
 
     Raises UserError if the infos are not of the training set.
     """
