@@ -95,6 +95,6 @@ def draw_prior(prior: Prior, fwhm: float, out: Path) -> None:
 def _source(prior: Prior) -> str:
     """Of what it was made: the counts in its source, or the file that it was imported from."""
     if "imported" in prior.source:
-        return f"of {prior.source['imported']}"
+        return f"imported from {prior.source['imported']}"
     counts = {name: n for name, n in prior.source.items() if isinstance(n, int)}
     return " and ".join(f"of {n:,} training {name}" for name, n in counts.items())
