@@ -3,7 +3,8 @@
 What mmdet3d's metric does, at once for all boxes of a sample, and without two of its slips: a box
 goes to the global frame by the ego pose at its own camera's time (mmdet3d: at the lidar's, which is
 off by the way driven in between), and its yaw and velocity are turned back exactly as they were
-made, in the plane of the ground (mmdet3d: with the camera's tilt).
+made, in the plane of the ground (mmdet3d: with the camera's tilt). Nor is there a second threshold
+of scores, of 0.01: the detector's own `score_thr` decides.
 """
 
 import math
@@ -18,9 +19,10 @@ from nuscenes.eval.detection.config import config_factory
 
 from lzu.datasets.nuscenes.classes import ATTRIBUTES
 
-LEAST_SCORE = 0.01
 OVERLAP = 0.05
 """Of two boxes of one class seen from above: from here on the one of the lower score goes."""
+LEAST_SIZE = 1e-4
+"""Metres; the devkit takes none of 0."""
 MOST_BOXES = 500
 """Of a sample; the devkit takes no more."""
 RANGES: dict[str, float] = config_factory("detection_cvpr_2019").class_range
@@ -85,7 +87,8 @@ def submission_rows(images: Sequence[Found], classes: Sequence[str]) -> list[dic
 
     A row is nuScenes' (translation, size w l h, rotation w x y z, velocity, detection_name,
     detection_score, attribute_name), without the sample's token, and with its `camera`. Of boxes
-    of one class that overlap, in one image or in two, the best is told.
+    of one class that overlap, in one image or in two, the best is told; one with a number that is
+    not finite is not.
 
     >>> submission_rows([], ["car"])
     []
@@ -104,7 +107,7 @@ def submission_rows(images: Sequence[Found], classes: Sequence[str]) -> list[dic
     return [
         {
             "translation": [round(v, 4) for v in box[:3]],
-            "size": [round(v, 4) for v in box[3:6]],
+            "size": [max(round(v, 4), LEAST_SIZE) for v in box[3:6]],
             "rotation": [round(math.cos(box[6] / 2), 6), 0.0, 0.0, round(math.sin(box[6] / 2), 6)],
             "velocity": [round(v, 4) for v in box[7:9]],
             "detection_name": classes[label],
@@ -137,7 +140,9 @@ def _in_global(image: Found, classes: Sequence[str]) -> tuple[np.ndarray, np.nda
     centers = boxes[:, :3] - boxes[:, 4:5] * np.array([0, 0.5, 0])
     around = centers @ image.cam2ego[:3, :3].T + image.cam2ego[:3, 3]
     reach = np.array([RANGES[name] for name in classes])[image.labels]
-    kept = np.flatnonzero(np.hypot(around[:, 0], around[:, 1]) <= reach)
+    # what a network that is lost finds may be no box at all
+    finite = np.isfinite(boxes).all(1)
+    kept = np.flatnonzero(finite & (np.hypot(around[:, 0], around[:, 1]) <= reach))
     rotation = image.ego2global[:3, :3] @ image.cam2ego[:3, :3]
     place = around[kept] @ image.ego2global[:3, :3].T + image.ego2global[:3, 3]
     # The yaw of a box upright in the world is that about the camera's x axis, seen from above.
@@ -158,9 +163,8 @@ def _without_doubles(
     above, score = torch.from_numpy(seen).float(), torch.from_numpy(scores).float()
     kept = [np.empty(0, dtype=np.int64)]
     for label in np.unique(labels):
-        index = np.flatnonzero((labels == label) & (scores > LEAST_SCORE))
-        if len(index):
-            _, left = nms_rotated(above[index], score[index], OVERLAP)
-            kept.append(index[left.numpy()])
+        index = np.flatnonzero(labels == label)
+        _, left = nms_rotated(above[index], score[index], OVERLAP)
+        kept.append(index[left.numpy()])
     joined = np.concatenate(kept)
     return joined[np.argsort(-scores[joined], kind="stable")][:MOST_BOXES]

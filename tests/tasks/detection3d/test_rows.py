@@ -132,6 +132,28 @@ def test_the_best_are_told_best_first_and_no_more_than_the_devkit_takes():
     assert submission_rows([found_in(sample, "CAM_BACK")], CLASSES) == []
 
 
+def test_what_is_no_box_is_not_told_and_no_size_is_rounded_to_nothing():
+    sample = scenes.sample(np.random.default_rng(0), objects=0)
+    boxes = np.tile([0.0, 1, 10, 1, 1, 1, 0, 0, 0], (12, 1))
+    boxes[:, 2] += 2 * np.arange(12)
+    for k in range(9):
+        boxes[k, k] = np.nan if k % 2 else np.inf
+    boxes[10, 3:6] = 1e-7
+    given = Found(
+        **{
+            **vars(found_in(sample, "CAM_FRONT")),
+            "boxes": boxes,
+            "scores": np.full(12, 0.5),
+            "labels": np.zeros(12, dtype=int),
+            "attributes": np.zeros(12, dtype=int),
+        }
+    )
+    rows = submission_rows([given], ["car"])
+    assert len(rows) == 3
+    assert all(np.isfinite(row["translation"]).all() for row in rows)
+    assert min(size for row in rows for size in row["size"]) > 0
+
+
 def test_attributes_fall_back_as_mmdet3d_s_do():
     from lzu.models.compat import import_mmdet3d
 
