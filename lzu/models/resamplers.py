@@ -113,8 +113,12 @@ class WarpResampler(nn.Module):
 
     def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Unzoom]:
         """Zoom (B, 3, H, W) images to `size`; return them and the unzoom of their features."""
-        zoomed, warp = self.lens.zoom(images, *inputs)
+        zoomed, warp = self.zoom(images, *inputs)
         return zoomed, Unzoomed(self.lens, warp, self.offsets)
+
+    def zoom(self, images: Tensor, *inputs: Any) -> tuple[Tensor, lzu.Warp]:
+        """Zoom images as given; return them and the warp."""
+        return self.lens.zoom(images, *inputs)
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ class PaddedWarpResampler(WarpResampler):
         batch, rows, columns = len(images), *padded_size((height, width))
         padded = pixel.to(images).view(1, 3, 1, 1).repeat(batch, 1, rows, columns)
         padded[..., :height, :width] = images
-        zoomed, warp = self.lens.zoom(padded, *inputs)
+        zoomed, warp = self.zoom(padded, *inputs)
         return zoomed, UnzoomedWhole(self.lens, warp)
 
 
@@ -175,7 +179,7 @@ class CameraWarpResampler(WarpResampler):
         super().__init__(saliency, size, fwhm)
         self._places = {name: place for place, name in enumerate(names)}
 
-    def forward(self, images: Tensor, *inputs: Any) -> tuple[Tensor, Unzoom]:
+    def zoom(self, images: Tensor, *inputs: Any) -> tuple[Tensor, lzu.Warp]:
         """Zoom (B, 3, H, W) images by the warps of the cameras named by the first of `inputs`.
 
         Raises:
@@ -189,8 +193,11 @@ class CameraWarpResampler(WarpResampler):
                 f"{', '.join(self._places)}"
             )
         warp = self.lens.warp()[[self._places[camera] for camera in cameras]]
-        zoomed = warp.zoom(images, self.lens.size)
-        return zoomed, Unzoomed(self.lens, warp, self.offsets)
+        return warp.zoom(images, self.lens.size), warp
+
+
+class PaddedCameraWarpResampler(PaddedWarpResampler, CameraWarpResampler):
+    """A prior for each camera, in the frame of the official release."""
 
 
 def fixed(frames: Frames, *, prior: str, fwhm: float) -> WarpResampler:
@@ -215,13 +222,22 @@ def _map_of_all(frames: Frames, prior: str) -> Tensor:
 
 def by_camera(frames: Frames, *, prior: str, fwhm: float) -> CameraWarpResampler:
     """LZU with the prior of each image's camera, from the file `prior`, which has one for each."""
+    return CameraWarpResampler(*_maps_by_name(frames, prior), frames.network, fwhm)
+
+
+def padded_by_camera(frames: Frames, *, prior: str, fwhm: float) -> PaddedCameraWarpResampler:
+    """`by_camera` in the frame of the official release."""
+    return PaddedCameraWarpResampler(*_maps_by_name(frames, prior), frames.network, fwhm)
+
+
+def _maps_by_name(frames: Frames, prior: str) -> tuple[Tensor, Sequence[str]]:
     found = load_prior(prior, native_size=frames.native)
     if not found.names:
         raise UserError(
             f"{prior}: one map of all cameras, where one for each is wanted; set prior.cameras to "
             "together, or make the prior again (an imported one is of all)"
         )
-    return CameraWarpResampler(torch.from_numpy(found.saliency), found.names, frames.network, fwhm)
+    return torch.from_numpy(found.saliency), found.names
 
 
 def of_boxes(
@@ -282,6 +298,7 @@ KINDS = {
     "warp": fixed,
     "warp_padded": padded,
     "cameras": by_camera,
+    "cameras_padded": padded_by_camera,
     "boxes": of_boxes,
     "learned": learned,
 }

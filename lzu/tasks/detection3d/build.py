@@ -70,15 +70,15 @@ def model_config(context: Context, run: Run) -> dict[str, Any]:
 
 
 def _resampler(context: Context, run: Run) -> dict[str, Any]:
-    """The resampler's settings; a fixed warp may be one a camera, or of padded frames."""
+    """The resampler's settings; a fixed warp may be one a camera, and of padded frames."""
     block = resampler_config(context, run)
     spec = context.prior_of(run)
     if spec is None:
         return block
-    if own_block(context, run)["frame"] == "padded":
-        block["kind"] = "warp_padded"
-    elif spec.settings.cameras == "each":
+    if spec.settings.cameras == "each":
         block["kind"] = "cameras"
+    if own_block(context, run)["frame"] == "padded":
+        block["kind"] += "_padded"
     return block
 
 

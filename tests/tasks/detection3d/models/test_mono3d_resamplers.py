@@ -43,6 +43,25 @@ def test_images_are_zoomed_by_their_cameras_warps_in_every_mode(data, prior, eac
             several(**batch, mode=mode)
 
 
+def test_a_warp_a_camera_goes_with_the_padded_frame(data, prior, each):
+    several = built(
+        adapted_block("FCOSMono3DHead", {**each, "kind": "cameras_padded"}, network=NETWORK)
+    )
+    one = built(
+        adapted_block("FCOSMono3DHead", {**prior(peaked()), "kind": "warp_padded"}, network=NETWORK)
+    )
+    batch = several.data_preprocessor(data)
+    images, samples = batch["inputs"]["imgs"], batch["data_samples"]
+    with torch.no_grad():
+        found = several.extract_feat(images, *several.resampler_inputs(samples))
+        expected = one.extract_feat(images)
+        for level, wanted in zip(found, expected, strict=True):
+            torch.testing.assert_close(level[::2], wanted[::2])
+        assert not torch.allclose(found[0][1::2], expected[0][1::2])
+        for mode in ("loss", "predict", "tensor"):
+            several(**batch, mode=mode)
+
+
 def test_padding_of_the_padded_frame_is_what_the_network_takes_for_padding(data, prior):
     """The official release pads what is normalised, with zeros."""
     block = adapted_block(
