@@ -121,6 +121,12 @@ def _require_head(head: nn.Module) -> None:
             f"model.bbox_head.type: {name} decodes boxes in a way of its own, by other things than "
             "the intrinsics of the network's frame; use FCOSMono3DHead or PGDHead"
         )
+    for key in ("pred_attrs", "pred_velo"):
+        if not getattr(head, key):
+            raise UserError(
+                f"model.bbox_head.{key}: nuScenes scores attributes and velocities, and boxes are "
+                "learned and told with both; set it to true"
+            )
     if not all(isinstance(stride, int) for stride in head.strides):
         raise UserError(
             f"model.bbox_head.strides: {name} needs one number for each level, got {head.strides}"

@@ -177,3 +177,11 @@ def test_options_of_the_preprocessor_that_would_be_lost_are_refused():
     block["data_preprocessor"]["pad_size_divisor"] = 64
     with pytest.raises(UserError, match=r"data_preprocessor\.pad_size_divisor"):
         MODELS.build(block)
+
+
+@pytest.mark.parametrize("key", ["pred_attrs", "pred_velo"])
+def test_a_head_without_attributes_or_velocities_is_refused(key):
+    block = adapted_block("FCOSMono3DHead")
+    block["bbox_head"][key] = False
+    with pytest.raises(UserError, match=rf"bbox_head\.{key}: nuScenes scores"):
+        MODELS.build(block)
