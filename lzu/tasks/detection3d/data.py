@@ -89,7 +89,7 @@ def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dic
         camera: BoxDensity(dataset.native_size, settings.lattice, bandwidth=settings.bandwidth)
         for camera in (("all",) if together else dataset.cameras)
     }
-    for camera, boxes in _boxes(listing, dataset.cameras, dataset.classes):
+    for camera, boxes in learned_boxes(listing, dataset.cameras, dataset.classes):
         densities["all" if together else camera].add(torch.from_numpy(boxes))
     saliency = torch.cat([one.saliency(settings.amplitude) for one in densities.values()])
     source = {key: info[key] for key in ("source", "split", "fingerprint")}
@@ -98,10 +98,10 @@ def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dic
     return saliency, {**source, "boxes": sum(one.count for one in densities.values())}
 
 
-def _boxes(
+def learned_boxes(
     listing: Path, cameras: tuple[str, ...], classes: tuple[str, ...]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Camera by camera the projected boxes (n, 4) of some samples at once."""
+    """Camera by camera the projected boxes (n, 4), that are learned, of some samples at once."""
     labels = {CLASSES.index(name) for name in classes}
     samples = stream_samples(listing)
     while some := list(islice(samples, SAMPLES_AT_ONCE)):

@@ -19,6 +19,7 @@ from lzu.experiments.settings import (
     TaskSettings,
     Upsampling,
     refuse_repeats,
+    require_among,
 )
 from lzu.experiments.worlds import check_world
 
@@ -158,6 +159,10 @@ class Detection3d(TaskSettings):
     @model_validator(mode="after")
     def _world(self) -> "Detection3d":
         check_world(self.dataset)
+        if self.dataset.synthetic is not None:
+            there = tuple(self.dataset.synthetic.get("cameras", CAMERAS))
+            who = "dataset.synthetic.cameras has"
+            require_among("dataset.cameras", self.dataset.cameras, there, who)
         return self
 
     @model_validator(mode="after")

@@ -5,15 +5,19 @@ from typing import Any
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
-from lzu.files import read_json
+from lzu.tasks.detection3d.data import learned_boxes
 
 
 def check_trainable(context: Context, run: Run) -> None:
-    """Raise UserError where the trained model would be of no use: no box in the training set."""
-    about = context.paths.about(context.trains_on(run))
-    if not read_json(about)["boxes"]:
+    """Raise UserError where the trained model would be of no use: no box in the training set that
+    is learned. (The boxes that the set tells of are all round, with points or not.)"""
+    dataset = context.settings.dataset
+    listing = context.paths.annotations(context.trains_on(run))
+    boxes = learned_boxes(listing, dataset.cameras, dataset.classes)
+    if not any(len(own) for _, own in boxes):
         raise UserError(
-            f"{about}: no training image shows a box of dataset.classes; nothing is learnt"
+            f"{listing}: no image of dataset.cameras shows a box of dataset.classes with a lidar "
+            "or radar point, so nothing would be learned; choose others"
         )
 
 
