@@ -1,6 +1,7 @@
 """From a context and a run to the mmdet3d model and datasets."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -10,7 +11,9 @@ import lzu.models.images
 import lzu.tasks.detection3d.dataset
 import lzu.tasks.detection3d.model
 import lzu.tasks.detection3d.transforms  # noqa: F401  (one mark for all names of `lzu`)
+from lzu.datasets.nuscenes.classes import CLASSES
 from lzu.engine.build import enter_scope, resampler_config, shipped_config
+from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.identity import own_block
 from lzu.experiments.run import Run
@@ -44,6 +47,9 @@ METAS = (
     "box_mode_3d",
 )
 
+REFERENCES: dict[str, tuple[int, ...]] = {"base_depths": (1,), "base_dims": ()}
+"""What a coder has of each class -> other numbers of them that mmdet3d takes."""
+
 
 def model_config(context: Context, run: Run) -> dict[str, Any]:
     """The `model` block of `run`: the shipped one, the suite's overrides, and the resampler."""
@@ -52,11 +58,13 @@ def model_config(context: Context, run: Run) -> dict[str, Any]:
     model = Config({"model": base.model})
     classes = len(settings.dataset.classes)
     model.merge_from_dict({"model": {"bbox_head": {"num_classes": classes}}})
+    _choose_references(model.model, settings.dataset.classes)
     if settings.model.initial_weights is not None:
         model.merge_from_dict({"model": {"backbone": {"init_cfg": None}}})
     # mmengine merges in place, and must not write into the suite's settings
     model.merge_from_dict({"model": copy.deepcopy(settings.model.overrides)})
     block = model.model
+    _require_references(block, classes)
     native = settings.dataset.native_size
     network = frame_size(native, run.to_scale)
     block["type"] = "LZUMono3DDetector"
@@ -67,6 +75,28 @@ def model_config(context: Context, run: Run) -> dict[str, Any]:
     block["data_preprocessor"].update(type="LZUMono3DPreprocessor", padded_size=padded)
     block["resampler"] = _resampler(context, run)
     return block
+
+
+def _choose_references(model: Any, classes: Sequence[str]) -> None:
+    """Bring a shipped coder's depths and sizes, one for each of nuScenes' ten classes (PGD), into
+    the order of the suite's classes: the network's outputs are of these."""
+    coder = model.bbox_head.get("bbox_coder", {})
+    for key in REFERENCES:
+        ten = coder.get(key)
+        if ten is not None and len(ten) == len(CLASSES):
+            coder[key] = [ten[CLASSES.index(name)] for name in classes]
+
+
+def _require_references(model: Any, classes: int) -> None:
+    """Raise a UserError unless there is one depth and size for each class, or a depth for all."""
+    coder = model.bbox_head.get("bbox_coder", {})
+    for key, numbers in REFERENCES.items():
+        given = coder.get(key)
+        if given is not None and len(given) not in {classes, *numbers}:
+            raise UserError(
+                f"model.bbox_head.bbox_coder.{key}: {len(given)} are given for the {classes} of "
+                "dataset.classes; give one for each, in their order"
+            )
 
 
 def _resampler(context: Context, run: Run) -> dict[str, Any]:
