@@ -32,8 +32,8 @@ LIDAR = "LIDAR_TOP"
 
 WHERE = (
     "get the metadata (v1.0-trainval_meta.tgz) and the ten parts of the trainval file blobs, of "
-    "which the keyframes are needed, from https://www.nuscenes.org/nuscenes#download (registration "
-    "needed) and unpack them into that folder"
+    "which the keyframes are needed, or v1.0-mini.tgz for the mini set, from "
+    "https://www.nuscenes.org/nuscenes#download (registration needed) and unpack them into the root"
 )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from lzu.datasets.nuscenes.layout import TABLES, WHERE, table_path
+from lzu.datasets.nuscenes.layout import TABLES, VERSIONS, WHERE, source_of, table_path
 from lzu.errors import UserError
 
 PIECE = 2**20
@@ -112,6 +112,10 @@ def require(root: str | os.PathLike[str], version: str) -> None:
     if not root.is_dir() or not any(root.iterdir()):
         state = "is empty" if root.is_dir() else "does not exist"
         raise UserError(f"the nuScenes root {root} {state} (expected {root / version}): {WHERE}")
+    if version != VERSIONS[0] and source_of(root, root.resolve().name) == "synthetic":
+        raise UserError(
+            f"{root}: a synthetic world has no {version}; set dataset.version to {VERSIONS[0]}"
+        )
     missing = [name for name in TABLES if not table_path(root, version, name).is_file()]
     if missing:
         files = ", ".join(f"{name}.json" for name in missing)

@@ -157,7 +157,9 @@ def _used(made):
 def test_a_missing_table_is_told_with_where_to_get_it(small, name):
     root = small[0]
     (root / maker.VERSION / f"{name}.json").unlink()
-    with pytest.raises(UserError, match=rf"v1.0-trainval has no {name}\.json, .*nuscenes.org"):
+    with pytest.raises(
+        UserError, match=rf"v1.0-trainval has no {name}\.json, .*nuscenes.org.*the root$"
+    ):
         load(root, maker.VERSION, "train")
 
 
@@ -167,6 +169,9 @@ def test_a_missing_root_is_told(tmp_path):
             load(root, maker.VERSION, "train")
 
 
-def test_a_version_that_is_not_there(small):
-    with pytest.raises(UserError, match=r"v1.0-mini has no category.json, attribute.json"):
+def test_a_version_that_is_not_there(small, tmp_path):
+    with pytest.raises(UserError, match=r"no v1\.0-mini; set dataset\.version to v1\.0-trainval"):
         load(small[0], "v1.0-mini", "train")
+    real = maker.write(tmp_path / "real", small[1], images=False, marked=False)
+    with pytest.raises(UserError, match=r"v1.0-mini has no category.json, .*v1.0-mini.tgz"):
+        load(real, "v1.0-mini", "train")
