@@ -54,6 +54,14 @@ def resampler_config(context: Context, run: Run) -> dict[str, Any]:
     return {"kind": "boxes", **lattice, **density}
 
 
+def previous_detections(context: Context, run: Run) -> dict[str, Any]:
+    """What an adaptive detector is told of previous detections, those that count and those that
+    training simulates; see `lzu.models.adaptive.AdaptiveDetectorMixin`."""
+    own = own_block(context, run)
+    named = {name: own[name] for name in ("score_threshold", "max_detections", "uniform_share")}
+    return {"jitter": (own["jitter_x"], own["jitter_y"]), **named}
+
+
 def unwrapped(model: Any) -> Any:
     """A model without the wrapper that several processes train it in."""
     return model.module if hasattr(model, "module") else model

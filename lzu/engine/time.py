@@ -10,10 +10,10 @@ finds the caches as the same other one left them, and every comparison is paired
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -27,6 +27,7 @@ from lzu.results.schema import SAMPLES, TIMING_SCHEMA_NAME, validate_timing
 from lzu.results.stamps import timing_stamp
 
 Operation = Callable[[], Any]
+Frame = TypeVar("Frame", bound=Sized)
 Key = tuple[Run, str]
 
 
@@ -41,6 +42,17 @@ class Timed:
     operations: dict[str, Operation]
     shapes: dict[str, Any]
     reads: list[torch.Tensor]
+
+
+def typical(frames: Sequence[Frame]) -> Frame:
+    """The first of the frames with a median number of objects (of two, the lower), of which
+    adaptive saliency is timed: a model's own detections would depend on how well it was trained.
+
+    >>> typical(["abc", "d", "ef", "gh"])
+    'ef'
+    """
+    middle = statistics.median_low(len(frame) for frame in frames)
+    return next(frame for frame in frames if len(frame) == middle)
 
 
 def time_task(context: Context) -> None:

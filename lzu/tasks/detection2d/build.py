@@ -7,13 +7,12 @@ from mmengine.config import Config
 
 # These register the classes that the configs below name.
 import lzu.models.images
+import lzu.models.jitter
 import lzu.tasks.detection2d.adaptive
-import lzu.tasks.detection2d.jitter
 import lzu.tasks.detection2d.model  # noqa: F401  (one mark for all names of `lzu`)
 from lzu.datasets.argoverse_hd.classes import CLASSES
-from lzu.engine.build import enter_scope, resampler_config, shipped_config
+from lzu.engine.build import enter_scope, previous_detections, resampler_config, shipped_config
 from lzu.experiments.context import Context
-from lzu.experiments.identity import own_block
 from lzu.experiments.run import Run
 from lzu.experiments.settings import frame_size
 from lzu.models.frames import Frames
@@ -41,11 +40,8 @@ def model_config(context: Context, run: Run) -> dict[str, Any]:
     block["data_preprocessor"].update(type="LZUDetDataPreprocessor", padded_size=padded)
     block["resampler"] = resampler_config(context, run)
     if run.about.follows_frames:
-        own = own_block(context, run)
         block["type"] = "LZUAdaptiveDetector"
-        block["jitter"] = (own["jitter_x"], own["jitter_y"])
-        for name in ("score_threshold", "max_detections", "uniform_share"):
-            block[name] = own[name]
+        block.update(previous_detections(context, run))
     elif run.method == "fovea":
         as_fovea(block)
     return block

@@ -5,7 +5,6 @@ previous frame's detections, or by a network), the warp, the zoom, its inverse, 
 has no unzoom and unwarps boxes. A fixed warp and its grids are computed once, before the rounds.
 """
 
-import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData
 
 from lzu.datasets.objects import objects
-from lzu.engine.time import Operation, Timed
+from lzu.engine.time import Operation, Timed, typical
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import read_json
@@ -33,9 +32,8 @@ def typical_detections(context: Context) -> InstanceData:
     for annotation in objects(content["annotations"]):
         left, top, width, height = annotation["bbox"]
         boxes[annotation["image_id"]].append([left, top, left + width, top + height])
-    middle = statistics.median_low(len(found) for found in boxes.values())
-    typical = next(found for found in boxes.values() if len(found) == middle)
-    return InstanceData(bboxes=torch.tensor(typical).reshape(-1, 4), scores=torch.ones(middle))
+    chosen = typical(list(boxes.values()))
+    return InstanceData(bboxes=torch.tensor(chosen).reshape(-1, 4), scores=torch.ones(len(chosen)))
 
 
 def operations(context: Context, run: Run, model: Any) -> Timed:

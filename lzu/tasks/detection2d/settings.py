@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from lzu.experiments.adaptive import AdaptiveSaliency
 from lzu.experiments.learned import Learned
 from lzu.experiments.methods import BASELINE
 from lzu.experiments.settings import (
@@ -31,7 +32,7 @@ METHODS = (
 )
 
 
-class Adaptive(Strict):
+class Adaptive(AdaptiveSaliency):
     """Saliency of the previous frame's detections (5.1, A.6); its lattice is the prior's.
 
     Training knows no previous frame. It jitters the ground truth instead, and in the last epochs of
@@ -42,28 +43,8 @@ class Adaptive(Strict):
     0.05, at most 100 of them), alike. At such scores a RetinaNet returns a hundred on any image.
     """
 
-    fwhm: Positive = Field(10.0, description="of the attraction kernel, in cells (paper: A.6)")
-    amplitude: Positive = Field(1.0, description="as the prior's (paper: A.6)")
-    bandwidth: Positive = Field(64.0, description="as the prior's (paper: A.6)")
-    jitter_x: Annotated[float, Field(ge=0)] = Field(
-        7.5, description="standard deviation of box centres, in native pixels (paper: A.6)"
-    )
-    jitter_y: Annotated[float, Field(ge=0)] = Field(
-        3.0, description="the same along y (paper: A.6)"
-    )
     cascade_from_epoch: Annotated[float, Field(ge=0)] = Field(
         2.0, description="epochs before the cascade; may end within one (paper: A.6)"
-    )
-    uniform_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0,
-        description="share of training images that are seen uniformly, as a video's first frame is"
-        " (beyond the paper)",
-    )
-    score_threshold: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.3, description="detections below it, or the model's score_thr, do not count"
-    )
-    max_detections: Annotated[int, Field(ge=1)] = Field(
-        100, description="in a frame; those of highest score count"
     )
 
 

@@ -15,6 +15,7 @@ from lzu.experiments.context import Context
 from lzu.experiments.pictured import require_case
 from lzu.experiments.run import Run
 from lzu.files import read_json
+from lzu.models.adaptive import no_detections
 from lzu.report.pictures.case_choice import (
     LEAST,
     ImageScore,
@@ -25,7 +26,6 @@ from lzu.report.pictures.case_choice import (
 )
 from lzu.report.pictures.cases import Case, write_cases
 from lzu.results.predictions import read_predictions
-from lzu.tasks.detection2d.adaptive import no_detections
 from lzu.tasks.detection2d.build import validation_set
 from lzu.tasks.detection2d.drawing.views import SHOWN_SCORE, View, lens_of, view
 from lzu.tasks.detection2d.online import index_of_image, validation_sequences

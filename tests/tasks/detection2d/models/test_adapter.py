@@ -10,7 +10,7 @@ from mmengine.analysis import get_model_complexity_info
 
 from lzu.errors import UserError
 from lzu.experiments.run import Run
-from lzu.tasks.detection2d.adaptive import no_detections
+from lzu.models.adaptive import no_detections
 from lzu.tasks.detection2d.build import model_config
 
 METHODS = ["uniform", "lzu_fixed", "lzu_adaptive", "lzu_learned", "fovea"]

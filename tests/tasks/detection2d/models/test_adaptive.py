@@ -11,9 +11,10 @@ from mmengine.structures import InstanceData
 
 import lzu
 from lzu.experiments.identity import training_identity
-from lzu.tasks.detection2d.adaptive import Cascade, no_detections, salient_boxes
+from lzu.models.adaptive import no_detections, salient_boxes
+from lzu.models.jitter import JitterSeed, jitter_boxes
+from lzu.tasks.detection2d.adaptive import Cascade
 from lzu.tasks.detection2d.build import model_config
-from lzu.tasks.detection2d.jitter import JitterSeed, jitter_boxes
 from lzu.tasks.detection2d.model import ResampledSingleStageDetector
 from tests.prepared import changed
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
-from mmdet.registry import TRANSFORMS
+from mmengine.registry import TRANSFORMS
 from torch import Tensor
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lzu.tasks.detection2d.jitter import jitter_boxes
+from lzu.models.jitter import jitter_boxes
 
 SIZE = (1200, 1920)
 
