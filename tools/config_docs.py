@@ -132,8 +132,10 @@ def _section(level: int, path: str, doc: str | None, table: str) -> str:
 def _methods(settings: type[TaskSettings]) -> str:
     lines = ["Its methods:", "", "| method | label | own settings |", "|---|---|---|"]
     for method in (METHODS[name] for name in settings.offered):
-        own = f"`{method.block}`" if method.block in settings.model_fields else "none"
-        own += "".join(f", without `{key}`" for key in method.drops)
+        field = settings.model_fields.get(method.block or "")
+        own = "none" if field is None else f"`{method.block}`"
+        keys = () if field is None else type(field.default).model_fields
+        own += "".join(f", without `{key}`" for key in method.drops if key in keys)
         lines.append(f"| `{method.name}` | {method.label} | {own} |")
     return "\n".join(lines)
 

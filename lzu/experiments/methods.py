@@ -26,7 +26,7 @@ class Method:
         block: the settings block of its own, in tasks that have one of this name (None: it has
             none). Where it has an `fwhm`, that is the kernel's width; else the prior's is.
         cascades: whether the last epochs of its training see the model's own detections.
-        drops: keys of the block that do not bear on it.
+        drops: keys of the block, of tasks that have them, that do not bear on it.
     """
 
     name: str

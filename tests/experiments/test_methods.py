@@ -24,11 +24,11 @@ def test_every_method_has_one_name_label_colour_and_marker():
 def test_every_method_is_offered_by_a_task_that_has_its_block():
     offered = {(task.name, name) for task in TASKS.values() for name in task.settings.offered}
     assert {name for _, name in offered} == set(METHODS)
-    for task, name in offered:
-        method, blocks = METHODS[name], TASKS[task].settings.model_fields
-        if method.block in blocks:
-            keys = type(blocks[method.block].default).model_fields
-            assert set(method.drops) <= set(keys)
+    for name, method in METHODS.items():
+        fields = [TASKS[task].settings.model_fields for task, one in offered if one == name]
+        blocks = [field[method.block].default for field in fields if method.block in field]
+        keys = {key for block in blocks for key in type(block).model_fields}
+        assert set(method.drops) <= keys
 
 
 def test_what_a_method_needs_follows_from_its_saliency():

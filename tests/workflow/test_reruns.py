@@ -208,8 +208,9 @@ SEGMENTATION: Rows = [
 ]
 
 D3_PRIOR = {"draw_prior": 1, "picture": 1}
-# LZU's three variants, each trained once; Table 2 has one more scale of images of two models
-D3_ALL = retrained(4, 6, **CASES, **TIME)
+# Uniform, fixed LZU's three variants and adaptive LZU, each trained once; Table 2 has one more
+# scale of images of two models
+D3_ALL = retrained(5, 7, **CASES, **TIME)
 D3_DATA = D3_ALL | D3_PRIOR | {"prior": 2}
 LZU = retrained(3, 4, **CASES, **TIME)
 DETECTION3D: Rows = [
@@ -237,18 +238,26 @@ DETECTION3D: Rows = [
     ("schedule.clip_norm", 3, D3_ALL),
     ("schedule.flip", 0.25, D3_ALL),
     ("schedule.checkpoint_every", 3, {}),
-    ("prior.lattice", [21, 33], LZU | D3_PRIOR | {"prior": 2}),
+    ("prior.lattice", [21, 33], retrained(4, 5, **CASES, **TIME, **D3_PRIOR, prior=2)),
     ("prior.fwhm", 5, LZU | D3_PRIOR),
     ("prior.amplitude", 5, LZU | D3_PRIOR | {"prior": 2}),
     ("prior.bandwidth", 5, LZU | D3_PRIOR | {"prior": 2}),
     # one of the variants says so itself, and its prior is there
     ("prior.cameras", "each", retrained(2, 3, **CASES, **TIME, draw_prior=1, picture=1)),
     ("fixed.frame", "padded", retrained(2, 3, **CASES, **TIME)),
+    ("adaptive.fwhm", 5, retrained(1, **TIME)),
+    ("adaptive.amplitude", 5, retrained(1, **TIME)),
+    ("adaptive.bandwidth", 5, retrained(1, **TIME)),
+    ("adaptive.jitter_x", 5, retrained(1, **TIME)),
+    ("adaptive.jitter_y", 5, retrained(1, **TIME)),
+    ("adaptive.uniform_share", 0.1, retrained(1, **TIME)),
+    ("adaptive.score_threshold", 0.1, retrained(1, **TIME)),
+    ("adaptive.max_detections", 50, retrained(1, **TIME)),
     ("methods.lzu_fixed.learning_rate", 0.5, LZU),
     ("methods.lzu_fixed.seeds", {0.5: [0, 1]}, retrained(3, 4)),
     ("methods.lzu_fixed.variants", [{"fwhm": 5}], retrained(1, **TIME)),
     ("methods.lzu_fixed.scales", [0.5, 1], retrained(3, **TIME)),
-    ("seeds", [0, 1], retrained(4, 6)),
+    ("seeds", [0, 1], retrained(5, 7)),
     ("timing.warmup", 2, TIME | SHOWN),
     ("timing.rounds", 7, TIME | SHOWN),
     ("upsampling.from_scales", [0.25, 0.5, 1], {"predict": 2, "score": 2, **SHOWN}),

@@ -206,8 +206,8 @@ def test_tables_3_and_4_have_no_gap_in_what_is_planned(smoke):
 
 def test_3d_detection_is_scored_timed_and_told_of(smoke):
     metrics = sorted(smoke.glob("runs/detection3d/**/metrics.json"))
-    # uniform, LZU and its two variants; Table 2: two models from another scale
-    assert len(metrics) == 4 + 2
+    # uniform, fixed LZU and its two variants, adaptive; Table 2: two models from another scale
+    assert len(metrics) == 5 + 2
     for path in metrics:
         content = read_metrics(path)
         about = read_json(smoke / "data" / "nuscenes" / "val.about.json")
@@ -219,19 +219,20 @@ def test_3d_detection_is_scored_timed_and_told_of(smoke):
         assert len(predictions) == about["samples"] == 4
         assert sum(map(len, predictions.values())) > 0
     timings = [read_timing(path) for path in smoke.glob("timing/detection3d/**/*.json")]
-    assert len(timings) == 4
-    assert all(
-        (t["summary"]["added_ms"] == 0) == (t["run"]["method"] == "uniform") for t in timings
-    )
+    assert len(timings) == 5
+    for timing in timings:
+        method = timing["run"]["method"]
+        assert (timing["summary"]["added_ms"] == 0) == (method == "uniform")
+        assert ("previous_boxes" in timing["shapes"]) == METHODS[method].follows_frames
     assert len(list(smoke.glob("priors/detection3d/train/*.npz"))) == 2
 
 
 def test_table_5_and_both_halves_of_table_2_have_no_gap_in_what_is_planned(smoke):
     for name, planned in (
-        ("table5", 4),
+        ("table5", 5),
         ("table2_3d", 4),
-        ("detection3d_classes", 4),
-        ("detection3d_recall", 4),
+        ("detection3d_classes", 5),
+        ("detection3d_recall", 5),
     ):
         text = (smoke / "tables" / f"{name}.csv").read_text().splitlines()
         rows = list(csv.DictReader(text))

@@ -8,11 +8,13 @@ from mmengine.config import Config
 
 # These register the classes that the configs below name.
 import lzu.models.images
+import lzu.models.jitter
+import lzu.tasks.detection3d.adaptive
 import lzu.tasks.detection3d.dataset
 import lzu.tasks.detection3d.model
 import lzu.tasks.detection3d.transforms  # noqa: F401  (one mark for all names of `lzu`)
 from lzu.datasets.nuscenes.classes import CLASSES
-from lzu.engine.build import enter_scope, resampler_config, shipped_config
+from lzu.engine.build import enter_scope, previous_detections, resampler_config, shipped_config
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.identity import own_block
@@ -39,6 +41,7 @@ METAS = (
     "cam2img",
     "cam2ego",
     "ego2global",
+    "timestamp",
     "sample_token",
     "sample_idx",
     "camera",
@@ -74,6 +77,9 @@ def model_config(context: Context, run: Run) -> dict[str, Any]:
     padded = Frames(native, native, network).padded
     block["data_preprocessor"].update(type="LZUMono3DPreprocessor", padded_size=padded)
     block["resampler"] = _resampler(context, run)
+    if run.about.follows_frames:
+        block["type"] = "LZUAdaptiveMono3DDetector"
+        block.update(previous_detections(context, run))
     return block
 
 
@@ -120,6 +126,7 @@ def dataset_config(context: Context, run: Run, split: str, flip: float) -> dict[
     dataset = context.settings.dataset
     native = dataset.native_size
     training = split == "train"
+    simulates = training and run.about.follows_frames
     pipeline: list[dict[str, Any]] = [{"type": "LZULoadImage"}]
     if training and flip > 0:
         pipeline.append({"type": "RandomFlip3D", "flip_ratio_bev_horizontal": flip})
@@ -130,10 +137,11 @@ def dataset_config(context: Context, run: Run, split: str, flip: float) -> dict[
             "given_size": frame_size(native, run.from_scale),
             "network_size": frame_size(native, run.to_scale),
         },
+        *([{"type": "LZUJitterSeed"}] if simulates else ()),
         {
             "type": "Pack3DDetInputs",
             "keys": ("img", *(LABELS if training else ())),
-            "meta_keys": METAS,
+            "meta_keys": (*METAS, *(("jitter_seed",) if simulates else ())),
         },
     ]
     return {

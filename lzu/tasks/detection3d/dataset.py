@@ -32,10 +32,11 @@ class Mono3DDataset(BaseDataset):
         pipeline, test_mode: as in mmengine.
 
     An item has, for the pipeline, in the native frame: img_path, width, height, cam2img (3, 3),
-    cam2ego and ego2global (4, 4; the latter of the camera's own time), sample_token, camera,
-    camera_index (its place in `cameras`), sample_idx (of the image), box_type_3d, box_mode_3d; and
-    labels: gt_bboxes (n, 4), gt_bboxes_labels, gt_bboxes_3d (n, 9: with the velocity along x and
-    z), gt_labels_3d, attr_labels, centers_2d (n, 2), depths (n,).
+    cam2ego and ego2global (4, 4; the latter of the camera's own time), timestamp (of the image, in
+    seconds), sample_token, scene (name), frame (number in it), camera, camera_index (its place in
+    `cameras`), sample_idx (of the image), box_type_3d, box_mode_3d; and labels: gt_bboxes (n, 4),
+    gt_bboxes_labels, gt_bboxes_3d (n, 9: with the velocity along x and z), gt_labels_3d,
+    attr_labels, centers_2d (n, 2), depths (n,).
     """
 
     def __init__(
@@ -82,6 +83,9 @@ class Mono3DDataset(BaseDataset):
                 "width": image["width"],
                 "height": image["height"],
                 "sample_token": sample["token"],
+                "scene": sample["scene"],
+                "frame": sample["frame"],
+                "timestamp": image["timestamp"],
                 "camera_index": place,
                 "matrices": np.concatenate(matrices),
             }

@@ -147,11 +147,17 @@ def _in_global(image: Found, classes: Sequence[str]) -> tuple[np.ndarray, np.nda
     place = around[kept] @ image.ego2global[:3, :3].T + image.ego2global[:3, 3]
     # The yaw of a box upright in the world is that about the camera's x axis, seen from above.
     yaw = np.arctan2(rotation[1, 0], rotation[0, 0]) - boxes[kept, 6]
-    # What moves along the ground has this velocity along the camera's x and z axes.
-    ground = rotation[:2, [0, 2]].T
-    velocity = np.linalg.solve(ground, boxes[kept, 7:9].T).T
+    velocity = ground_velocity(rotation, boxes[kept, 7:9])
     size = boxes[kept][:, [5, 3, 4]]
     return np.concatenate([place, size, yaw[:, None], velocity], axis=1), kept
+
+
+def ground_velocity(rotation: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """(n, 2): the global velocity along x and y of what moves along the ground with `velocity`
+    (n, 2) along a camera's x and z axes. `rotation` turns from the camera's frame to the global one
+    (3, 3; of a larger matrix it is the upper left part)."""
+    found: np.ndarray = np.linalg.solve(rotation[:2, [0, 2]].T, velocity.T).T
+    return found
 
 
 def _without_doubles(

@@ -122,12 +122,15 @@ def sample(rng, index=0, objects=6, size=SIZE, tilt=0.0, roll=0.0, place=(600.0,
             "cam2img": matrix.tolist(),
             "cam2ego": camera.tolist(),
             "ego2global": moved.tolist(),
+            "timestamp": 1.5e9 + 0.5 * index + 0.01 * number,
         }
         rows = [instance_in(camera, matrix, moved, thing, size) for thing in things]
         seen[name] = [row for row in rows if row is not None]
     return {
         "sample_idx": index,
         "token": f"sample-{index}",
+        "scene": "scene-0001",
+        "frame": index,
         "ego2global": start.tolist(),
         "images": images,
         "cam_instances": seen,

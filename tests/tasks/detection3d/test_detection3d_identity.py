@@ -11,6 +11,7 @@ from tests.experiments.suites import changed, detection3d, settings_of
 
 ALL = set(Detection3d.offered)
 PRIOR = {"lzu_fixed"}
+ADAPTIVE = {"lzu_adaptive_no_cascade"}
 NONE: set[str] = set()
 
 # Key of the block -> another value, and the methods whose weights it makes stale.
@@ -41,12 +42,20 @@ STALE: dict[str, tuple[Any, set[str]]] = {
     "schedule.clip_norm": (1, ALL),
     "schedule.flip": (0.25, ALL),
     "schedule.checkpoint_every": (77, NONE),
-    "prior.lattice": ([20, 30], PRIOR),
+    "prior.lattice": ([20, 30], PRIOR | ADAPTIVE),
     "prior.fwhm": (5, PRIOR),
     "prior.amplitude": (5, PRIOR),
     "prior.bandwidth": (5, PRIOR),
     "prior.cameras": ("each", PRIOR),
     "fixed.frame": ("padded", PRIOR),
+    "adaptive.fwhm": (5, ADAPTIVE),
+    "adaptive.amplitude": (5, ADAPTIVE),
+    "adaptive.bandwidth": (5, ADAPTIVE),
+    "adaptive.jitter_x": (5, ADAPTIVE),
+    "adaptive.jitter_y": (5, ADAPTIVE),
+    "adaptive.uniform_share": (0.5, ADAPTIVE),
+    "adaptive.score_threshold": (0.5, ADAPTIVE),
+    "adaptive.max_detections": (5, ADAPTIVE),
     "upsampling": (None, NONE),
     "upsampling.from_scales": ([1], NONE),
     "upsampling.to_scales": ([0.5], NONE),
@@ -91,6 +100,14 @@ DEFAULTS = {
     "prior.bandwidth": 64,
     "prior.cameras": "together",
     "fixed.frame": "content",
+    "adaptive.fwhm": 10,
+    "adaptive.amplitude": 1,
+    "adaptive.bandwidth": 64,
+    "adaptive.jitter_x": 7.5,
+    "adaptive.jitter_y": 3,
+    "adaptive.uniform_share": 0,
+    "adaptive.score_threshold": 0.2,
+    "adaptive.max_detections": 100,
     "upsampling": None,
     "upsampling.methods": ("uniform", "lzu_fixed"),
     "upsampling.seeds": None,

@@ -26,6 +26,7 @@ from lzu.results.predictions import PREDICTIONS, read_predictions
 from lzu.tasks.detection3d.build import validation_set
 from lzu.tasks.detection3d.drawing.views import View, view
 from lzu.tasks.detection3d.drawing.wires import as_wires, ground_of
+from lzu.tasks.detection3d.online import preceding
 from lzu.tasks.detection3d.scoring.image_scores import (
     CameraScores,
     best_threshold,
@@ -93,11 +94,14 @@ def draw_cases(context: Context, run: Run, **chosen: Any) -> None:
     for score in picked:
         number = int(score.image)
         place, camera = divmod(number, len(cameras))
+        data = dataset[number]
+        if run.about.follows_frames:
+            data["data_samples"].previous_instances = preceding(model, dataset, number)
         rows.append(
             as_case(
                 title_of(score, MEASURE),
                 records[number],
-                view(model, dataset[number], run.method),
+                view(model, data, run.method),
                 cameras[camera],
                 place,
                 limits,

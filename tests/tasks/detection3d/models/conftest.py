@@ -31,6 +31,7 @@ META = (
     "cam2img",
     "cam2ego",
     "ego2global",
+    "timestamp",
     "box_type_3d",
     "box_mode_3d",
     "sample_token",
