@@ -1,8 +1,9 @@
 """From a context and a run to mm* configs, for any task."""
 
+import copy
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.identity import own_block
 from lzu.experiments.run import Run
+from lzu.experiments.settings import frame_size
+from lzu.models.frames import Frames
 
 
 def shipped_config(name: str, package: str) -> Config:
@@ -60,6 +63,39 @@ def previous_detections(context: Context, run: Run) -> dict[str, Any]:
     own = own_block(context, run)
     named = {name: own[name] for name in ("score_threshold", "max_detections", "uniform_share")}
     return {"jitter": (own["jitter_x"], own["jitter_y"]), **named}
+
+
+def overridden_model(
+    context: Context, package: str, adapt: Callable[[Any], None] = lambda model: None
+) -> Any:
+    """The `model` block of the suite's shipped config, changed by `adapt`, with the suite's
+    overrides merged in; without the backbone's checkpoint where the whole model has one."""
+    settings = context.settings.model
+    model = Config({"model": shipped_config(settings.base, package).model})
+    adapt(model.model)
+    if settings.initial_weights is not None:
+        model.merge_from_dict({"model": {"backbone": {"init_cfg": None}}})
+    # mmengine merges in place, and must not write into the suite's settings
+    model.merge_from_dict({"model": copy.deepcopy(settings.overrides)})
+    return model.model
+
+
+def set_frames(
+    context: Context, run: Run, block: Any, *, detector: str, adaptive: str, preprocessor: str
+) -> None:
+    """Make a single-stage detector's block that of `lzu.models.detectors`: with the sizes of the
+    run's frames, and the types of the detector (of one that follows frames, `adaptive`, with its
+    settings) and of the preprocessor."""
+    native = context.settings.dataset.native_size
+    network = frame_size(native, run.to_scale)
+    block["type"] = adaptive if run.about.follows_frames else detector
+    block["native_size"] = native
+    block["given_size"] = frame_size(native, run.from_scale)
+    block["network_size"] = network
+    padded = Frames(native, native, network).padded
+    block["data_preprocessor"].update(type=preprocessor, padded_size=padded)
+    if run.about.follows_frames:
+        block.update(previous_detections(context, run))
 
 
 def unwrapped(model: Any) -> Any:

@@ -31,6 +31,20 @@ Frame = TypeVar("Frame", bound=Sized)
 Key = tuple[Run, str]
 
 
+def with_part(model: Any, name: str, part: Any, operation: Operation) -> Operation:
+    """`operation` while `part` is in place of what `model` has by that name."""
+    own = getattr(model, name)
+
+    def run() -> Any:
+        setattr(model, name, part)
+        try:
+            return operation()
+        finally:
+            setattr(model, name, own)
+
+    return run
+
+
 @dataclass(frozen=True)
 class Timed:
     """What a task's `operations` step gives of one model.

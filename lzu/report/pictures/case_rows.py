@@ -1,11 +1,12 @@
 """What the rows of Figure 6 have in common: an image a row, the same columns in each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from lzu.report.pictures.warps import fit_frame
@@ -61,3 +62,19 @@ def rows_figure(
         for axes, title in zip(rows[0], columns, strict=True):
             axes.set_title(title)
     return figure
+
+
+def outcome_legend(
+    figure: Figure, labels: Mapping[str, str], styles: Mapping[str, tuple[str, Any]]
+) -> None:
+    """A legend below, of kinds of boxes: kind -> what is said of it; kind -> colour and dashes."""
+    handles = [
+        Line2D([], [], color=colour, linestyle=dashes, linewidth=2, label=labels[kind])
+        for kind, (colour, dashes) in styles.items()
+    ]
+    legend = figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
+    legend.set_frame_on(True)
+    # the lines are bright, for streets
+    legend.get_frame().set(facecolor="#55595c", edgecolor="none")
+    for text in legend.get_texts():
+        text.set_color("white")

@@ -13,12 +13,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from lzu.experiments.methods import BASELINE
-from lzu.report.pictures.case_rows import draw_frame, rows_figure
+from lzu.report.pictures.case_rows import draw_frame, outcome_legend, rows_figure
 from lzu.report.pictures.warps import Array, draw_grid, fit_frame, map_extent
 from lzu.report.style import ORANGE, SKY, YELLOW, save_figure, styled
 
@@ -162,15 +161,7 @@ def _legend(figure: Figure, score: float) -> None:
         "false": "false positive",
         "missed": "missed",
     }
-    handles = [
-        Line2D([], [], color=colour, linestyle=dashes, linewidth=2, label=labels[kind])
-        for kind, (colour, dashes) in BOX_STYLE.items()
-    ]
-    legend = figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
-    legend.set_frame_on(True)
-    legend.get_frame().set(facecolor="#55595c", edgecolor="none")
-    for text in legend.get_texts():
-        text.set_color("white")
+    outcome_legend(figure, labels, BOX_STYLE)
 
 
 def write_cases(

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from lzu.experiments.methods import BASELINE
-from lzu.report.pictures.case_rows import draw_frame
+from lzu.report.pictures.case_rows import draw_frame, outcome_legend
 from lzu.report.pictures.warps import Array, draw_grid
 from lzu.report.pictures.wire_boxes import (
     Ground,
@@ -136,15 +135,7 @@ def _legend(figure: Figure, distance: float) -> None:
         "false": "false positive",
         "missed": "missed (drawn in the image alone)",
     }
-    handles = [
-        Line2D([], [], color=colour, linestyle=dashes, linewidth=2, label=labels[kind])
-        for kind, (colour, dashes) in IN_IMAGE.items()
-    ]
-    legend = figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
-    legend.set_frame_on(True)
-    legend.get_frame().set(facecolor="#55595c", edgecolor="none")
-    for text in legend.get_texts():
-        text.set_color("white")
+    outcome_legend(figure, labels, IN_IMAGE)
 
 
 def write_wire_cases(

@@ -1,9 +1,6 @@
 """From a context and a run to the mmdet model and datasets."""
 
-import copy
 from typing import Any
-
-from mmengine.config import Config
 
 # These register the classes that the configs below name.
 import lzu.models.images
@@ -11,40 +8,32 @@ import lzu.models.jitter
 import lzu.tasks.detection2d.adaptive
 import lzu.tasks.detection2d.model  # noqa: F401  (one mark for all names of `lzu`)
 from lzu.datasets.argoverse_hd.classes import CLASSES
-from lzu.engine.build import enter_scope, previous_detections, resampler_config, shipped_config
+from lzu.engine.build import enter_scope, overridden_model, resampler_config, set_frames
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.experiments.settings import frame_size
-from lzu.models.frames import Frames
 from lzu.tasks.detection2d.fovea.detector import as_fovea
 
 
 def model_config(context: Context, run: Run) -> dict[str, Any]:
     """The `model` block of `run`: the shipped one, the suite's overrides, and the resampler."""
-    settings = context.settings
-    base = shipped_config(settings.model.base, "mmdet")
-    model = Config({"model": base.model})
-    model.merge_from_dict({"model": {"bbox_head": {"num_classes": len(CLASSES)}}})
-    if settings.model.initial_weights is not None:
-        model.merge_from_dict({"model": {"backbone": {"init_cfg": None}}})
-    # mmengine merges in place, and must not write into the suite's settings
-    model.merge_from_dict({"model": copy.deepcopy(settings.model.overrides)})
-    block = model.model
-    native = settings.dataset.native_size
-    network = frame_size(native, run.to_scale)
-    block["type"] = "LZUSingleStageDetector"
-    block["native_size"] = native
-    block["given_size"] = frame_size(native, run.from_scale)
-    block["network_size"] = network
-    padded = Frames(native, native, network).padded
-    block["data_preprocessor"].update(type="LZUDetDataPreprocessor", padded_size=padded)
+    block = overridden_model(context, "mmdet", _of_our_classes)
+    set_frames(
+        context,
+        run,
+        block,
+        detector="LZUSingleStageDetector",
+        adaptive="LZUAdaptiveDetector",
+        preprocessor="LZUDetDataPreprocessor",
+    )
     block["resampler"] = resampler_config(context, run)
-    if run.about.follows_frames:
-        block["type"] = "LZUAdaptiveDetector"
-        block.update(previous_detections(context, run))
-    elif run.method == "fovea":
+    if run.method == "fovea":
         as_fovea(block)
     return block
+
+
+def _of_our_classes(model: Any) -> None:
+    model.bbox_head.num_classes = len(CLASSES)
 
 
 def dataset_config(context: Context, run: Run, split: str, flip: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData
 
 from lzu.datasets.objects import objects
-from lzu.engine.time import Operation, Timed, typical
+from lzu.engine.time import Operation, Timed, typical, with_part
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.files import read_json
@@ -67,14 +67,7 @@ def operations(context: Context, run: Run, model: Any) -> Timed:
         return unwarp(unzoom(levels, model.strides))
 
     def whole(resampler: Any) -> Operation:
-        def operation() -> Any:
-            model.resampler = resampler
-            try:
-                return model.predict(image, samples)
-            finally:
-                model.resampler = own
-
-        return operation
+        return with_part(model, "resampler", resampler, lambda: model.predict(image, samples))
 
     timed = {
         "baseline": network,

@@ -1,10 +1,7 @@
 """From a context and a run to the mmdet3d model and datasets."""
 
-import copy
 from collections.abc import Sequence
 from typing import Any
-
-from mmengine.config import Config
 
 # These register the classes that the configs below name.
 import lzu.models.images
@@ -14,13 +11,12 @@ import lzu.tasks.detection3d.dataset
 import lzu.tasks.detection3d.model
 import lzu.tasks.detection3d.transforms  # noqa: F401  (one mark for all names of `lzu`)
 from lzu.datasets.nuscenes.classes import CLASSES
-from lzu.engine.build import enter_scope, previous_detections, resampler_config, shipped_config
+from lzu.engine.build import enter_scope, overridden_model, resampler_config, set_frames
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.identity import own_block
 from lzu.experiments.run import Run
 from lzu.experiments.settings import frame_size
-from lzu.models.frames import Frames
 from lzu.tasks.detection3d.bridge import DATASETS
 from lzu.tasks.detection3d.data import data_root
 
@@ -56,30 +52,23 @@ REFERENCES: dict[str, tuple[int, ...]] = {"base_depths": (1,), "base_dims": ()}
 
 def model_config(context: Context, run: Run) -> dict[str, Any]:
     """The `model` block of `run`: the shipped one, the suite's overrides, and the resampler."""
-    settings = context.settings
-    base = shipped_config(settings.model.base, "mmdet3d")
-    model = Config({"model": base.model})
-    classes = len(settings.dataset.classes)
-    model.merge_from_dict({"model": {"bbox_head": {"num_classes": classes}}})
-    _choose_references(model.model, settings.dataset.classes)
-    if settings.model.initial_weights is not None:
-        model.merge_from_dict({"model": {"backbone": {"init_cfg": None}}})
-    # mmengine merges in place, and must not write into the suite's settings
-    model.merge_from_dict({"model": copy.deepcopy(settings.model.overrides)})
-    block = model.model
-    _require_references(block, classes)
-    native = settings.dataset.native_size
-    network = frame_size(native, run.to_scale)
-    block["type"] = "LZUMono3DDetector"
-    block["native_size"] = native
-    block["given_size"] = frame_size(native, run.from_scale)
-    block["network_size"] = network
-    padded = Frames(native, native, network).padded
-    block["data_preprocessor"].update(type="LZUMono3DPreprocessor", padded_size=padded)
+    classes = context.settings.dataset.classes
+
+    def adapt(model: Any) -> None:
+        model.bbox_head.num_classes = len(classes)
+        _choose_references(model, classes)
+
+    block = overridden_model(context, "mmdet3d", adapt)
+    _require_references(block, len(classes))
+    set_frames(
+        context,
+        run,
+        block,
+        detector="LZUMono3DDetector",
+        adaptive="LZUAdaptiveMono3DDetector",
+        preprocessor="LZUMono3DPreprocessor",
+    )
     block["resampler"] = _resampler(context, run)
-    if run.about.follows_frames:
-        block["type"] = "LZUAdaptiveMono3DDetector"
-        block.update(previous_detections(context, run))
     return block
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import pseudo_collate
 
-from lzu.engine.time import Operation, Timed, typical
+from lzu.engine.time import Operation, Timed, typical, with_part
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.models.resamplers import UniformResampler
@@ -84,16 +84,12 @@ def operations(context: Context, run: Run, model: Any) -> Timed:
         return unzoom(levels, model.strides)
 
     def whole(resampler: Any) -> Operation:
-        def operation() -> Any:
-            model.resampler = resampler
-            try:
-                if resampler is own:
-                    follow()
-                return model.predict(inputs, samples)
-            finally:
-                model.resampler = own
+        def predicted() -> Any:
+            if resampler is own:
+                follow()
+            return model.predict(inputs, samples)
 
-        return operation
+        return with_part(model, "resampler", resampler, predicted)
 
     timed = {
         "baseline": network,

@@ -1,17 +1,14 @@
 """From a context and a run to the mmseg model and datasets."""
 
-import copy
 from collections.abc import Iterator
 from typing import Any
-
-from mmengine.config import Config
 
 # These register the classes that the configs below name.
 import lzu.tasks.segmentation.images
 import lzu.tasks.segmentation.model
 import lzu.tasks.segmentation.selection  # noqa: F401  (one mark for all names of `lzu`)
 from lzu.datasets.cityscapes.classes import CLASSES
-from lzu.engine.build import enter_scope, resampler_config, shipped_config
+from lzu.engine.build import enter_scope, overridden_model, resampler_config
 from lzu.errors import UserError
 from lzu.experiments.context import Context
 from lzu.experiments.identity import own_block
@@ -25,18 +22,7 @@ HEADS = ("decode_head", "auxiliary_head")
 def model_config(context: Context, run: Run) -> dict[str, Any]:
     """The `model` block of `run`: the shipped one, the suite's overrides, and the sampler."""
     settings = context.settings
-    base = shipped_config(settings.model.base, "mmseg")
-    model = Config({"model": base.model})
-    # what mmseg has a key of its own for is an init_cfg like any other
-    source = model.model.pop("pretrained", None)
-    if source is not None:
-        init = {"type": "Pretrained", "checkpoint": source}
-        model.merge_from_dict({"model": {"backbone": {"init_cfg": init}}})
-    if settings.model.initial_weights is not None:
-        model.merge_from_dict({"model": {"backbone": {"init_cfg": None}}})
-    # mmengine merges in place, and must not write into the suite's settings
-    model.merge_from_dict({"model": copy.deepcopy(settings.model.overrides)})
-    block = model.model
+    block = overridden_model(context, "mmseg", _with_init_cfg)
     _require_whole(block)
     for head in _heads(block):
         head["num_classes"] = len(CLASSES)
@@ -50,6 +36,13 @@ def model_config(context: Context, run: Run) -> dict[str, Any]:
     block["sampler"] = _sampler(context, run)
     block["unzoom_at"] = own_block(context, run).get("unzoom_at", "backbone")
     return block
+
+
+def _with_init_cfg(model: Any) -> None:
+    """Let what mmseg has a key of its own for be an init_cfg like any other."""
+    source = model.pop("pretrained", None)
+    if source is not None:
+        model.backbone.init_cfg = {"type": "Pretrained", "checkpoint": source}
 
 
 def _sampler(context: Context, run: Run) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch.utils.flop_counter import FlopCounterMode
 
-from lzu.engine.time import Operation, Timed
+from lzu.engine.time import Operation, Timed, with_part
 from lzu.experiments.context import Context
 from lzu.experiments.run import Run
 from lzu.models.resamplers import UniformResampler
@@ -46,14 +46,7 @@ def operations(context: Context, run: Run, model: Any) -> Timed:
         return follow(own(image.float()))
 
     def complete(sampler: Any) -> Operation:
-        def operation() -> Any:
-            model.sampler = sampler
-            try:
-                return model.segment(image).classes
-            finally:
-                model.sampler = own
-
-        return operation
+        return with_part(model, "sampler", sampler, lambda: model.segment(image).classes)
 
     timed = {
         "baseline": network,
