@@ -6,12 +6,14 @@ needed.
 """
 
 import copy
+import functools
 import multiprocessing
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,30 +50,50 @@ rule all:
 """
 
 
-# Half of a dry run's time is Snakemake's import. A server that has it forks a process for each run.
+# Half of a dry run's time is Snakemake's import: processes that have it fork one for each run. They
+# come from a server without threads. (Of processes that threads start themselves, two may take the
+# same exit status, and one of them is told 255.)
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(["snakemake.cli", "lzu.tasks", "lzu.report.products"])
+
+
+@functools.cache
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(2, mp_context=_FORKED)
 
 
 def snakemake(words: Sequence[Any], folder: Path) -> tuple[int, str]:
     """Run Snakemake's command line in `folder`; its exit status, and all that it prints."""
     words = ["--directory", str(folder), *map(str, words)]
-    with tempfile.NamedTemporaryFile("r") as printed:
-        run = _FORKED.Process(target=_snakemake, args=(words, folder, printed.name))
-        run.start()
-        run.join()
-        return int(run.exitcode or 0), printed.read()
+    return _pool().submit(_snakemake, words, folder).result()
 
 
-def _snakemake(words: list[str], folder: Path, printed: str) -> None:
+def _snakemake(words: list[str], folder: Path) -> tuple[int, str]:
     from snakemake.cli import main
 
-    with open(printed, "w") as file:
-        sys.stdout.flush()
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
-    os.chdir(folder)
-    main(words)
+    with tempfile.TemporaryFile("w+") as printed:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                for stream in (1, 2):
+                    os.dup2(printed.fileno(), stream)
+                os.chdir(folder)
+                main(words)
+                status = 0
+            except SystemExit as stop:
+                # as the interpreter ends with it
+                if isinstance(stop.code, str):
+                    print(stop.code, file=sys.stderr)
+                else:
+                    status = int(stop.code or 0)
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+        _, waited = os.waitpid(child, 0)
+        printed.seek(0)
+        return os.waitstatus_to_exitcode(waited), printed.read()
 
 
 @dataclass(frozen=True)
