@@ -52,7 +52,7 @@ def import_prior(context: Context, spec: PriorSpec, file: Path) -> Prior:
     Raises:
         UserError: if the file is not read, or is no such map; or the prior is one a camera.
     """
-    if getattr(spec.settings, "cameras", "together") == "each":
+    if spec.settings.of_each_camera:
         raise UserError(
             f"{file}: one map, where the prior {spec.name} has one for each camera: set "
             "prior.cameras to together, or name another prior with --name"

@@ -347,6 +347,11 @@ class LatticePrior(Strict):
     lattice: Lattice = Field((31, 51), description="rows, columns of the saliency (paper: A.6)")
     fwhm: Positive = Field(22.0, description="of the attraction kernel, in cells (paper: A.6)")
 
+    @property
+    def of_each_camera(self) -> bool:
+        """Whether it is one saliency for each camera, and not one for all images."""
+        return False
+
 
 class BoxPrior(LatticePrior):
     """The fixed saliency, a density of the training boxes, and the warp made from it (A.6)."""

@@ -5,12 +5,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from lzu.experiments.adaptive import AdaptiveSaliency
+from lzu.experiments.detectors import SingleStage
 from lzu.experiments.learned import Learned
 from lzu.experiments.methods import BASELINE
 from lzu.experiments.settings import (
     BoxDataset,
     BoxPrior,
-    Model,
     Positive,
     Seed,
     Shipped,
@@ -93,26 +93,13 @@ class Search(Strict):
         return self
 
 
-class Detector(Model):
+class Detector(SingleStage):
     """A single-stage detector of mmdet; the paper's is a RetinaNet with a ResNet-50 (5.1)."""
 
     set_elsewhere: ClassVar[dict[str, str]] = {
-        **Model.set_elsewhere,
-        "type": "the detector's class follows from the method",
-        "resampler": "it follows from the method",
-        "native_size": "it is dataset.native_size",
-        "given_size": "it follows from the run's scale",
-        "network_size": "it follows from the run's scale",
-        "jitter": "it is adaptive.jitter_x and adaptive.jitter_y",
-        "score_threshold": "it is adaptive.score_threshold",
-        "max_detections": "it is adaptive.max_detections",
-        "uniform_share": "it is adaptive.uniform_share",
+        **SingleStage.set_elsewhere,
         "num_classes": "the data set has its own",
         "bbox_head.num_classes": "the data set has its own",
-        "data_preprocessor.type": "images are prepared alike for all methods",
-        "data_preprocessor.padded_size": "it follows from the run's scale",
-        "data_preprocessor.pad_size_divisor": "the network's input is padded to multiples of 32",
-        "data_preprocessor.batch_augments": "a batch is resampled as it was loaded",
     }
 
     base: Shipped = Field(

@@ -100,7 +100,7 @@ def _resampler(context: Context, run: Run) -> dict[str, Any]:
     spec = context.prior_of(run)
     if spec is None:
         return block
-    if spec.settings.cameras == "each":
+    if spec.settings.of_each_camera:
         block["kind"] = "cameras"
     if own_block(context, run)["frame"] == "padded":
         block["kind"] += "_padded"

@@ -84,7 +84,7 @@ def prior_saliency(context: Context, spec: PriorSpec) -> tuple[torch.Tensor, dic
             f"{info['split']} split; give the training infos"
         )
     dataset, settings = context.settings.dataset, spec.settings
-    together = settings.cameras == "together"
+    together = not settings.of_each_camera
     densities = {
         camera: BoxDensity(dataset.native_size, settings.lattice, bandwidth=settings.bandwidth)
         for camera in (("all",) if together else dataset.cameras)

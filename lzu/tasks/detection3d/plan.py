@@ -35,5 +35,5 @@ def prior_of(settings: Detection3d, run: Run) -> PriorSpec | None:
 
 def spec(prior: Prior) -> PriorSpec:
     """The prior of these settings, made of the training set's boxes."""
-    each = "-each" if prior.cameras == "each" else ""
+    each = "-each" if prior.of_each_camera else ""
     return PriorSpec(f"{density_name(prior)}{each}", "train", prior)

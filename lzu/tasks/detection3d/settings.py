@@ -6,11 +6,11 @@ from pydantic import Field, model_validator
 
 from lzu.datasets.nuscenes.classes import CAMERAS, CLASSES
 from lzu.experiments.adaptive import AdaptiveSaliency
+from lzu.experiments.detectors import SingleStage
 from lzu.experiments.settings import (
     BoxPrior,
     Dataset,
     Lattice,
-    Model,
     Passed,
     Positive,
     Schedule,
@@ -89,6 +89,11 @@ class Prior(BoxPrior):
         description="one saliency for all cameras `together` (paper), or one for `each`",
     )
 
+    @property
+    def of_each_camera(self) -> bool:
+        """Whether it is one saliency for each camera, and not one for all images."""
+        return self.cameras == "each"
+
 
 class Fixed(Strict):
     """LZU with the fixed saliency; the prior's block has its warp."""
@@ -117,25 +122,12 @@ class Adaptive(AdaptiveSaliency):
     )
 
 
-class Detector(Model):
+class Detector(SingleStage):
     """A single-stage monocular detector of mmdet3d; the paper's: FCOS3D, ResNet-50 (5.3)."""
 
     set_elsewhere: ClassVar[dict[str, str]] = {
-        **Model.set_elsewhere,
-        "type": "the detector's class follows from the method",
-        "resampler": "it follows from the method",
-        "native_size": "it is dataset.native_size",
-        "given_size": "it follows from the run's scale",
-        "network_size": "it follows from the run's scale",
-        "jitter": "it is adaptive.jitter_x and adaptive.jitter_y",
-        "score_threshold": "it is adaptive.score_threshold",
-        "max_detections": "it is adaptive.max_detections",
-        "uniform_share": "it is adaptive.uniform_share",
+        **SingleStage.set_elsewhere,
         "bbox_head.num_classes": "it follows from dataset.classes",
-        "data_preprocessor.type": "images are prepared alike for all methods",
-        "data_preprocessor.padded_size": "it follows from the run's scale",
-        "data_preprocessor.pad_size_divisor": "the network's input is padded to multiples of 32",
-        "data_preprocessor.batch_augments": "a batch is resampled as it was loaded",
     }
 
     base: Shipped = Field(
